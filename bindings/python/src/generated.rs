@@ -1746,6 +1746,25 @@ fn read_models(py: Python<'_>, body: Vec<u8>) -> PyResult<Vec<facade::chat::Mode
     free(py, || facade::chat::read_models(body))
 }
 
+/// Repeats a reply out of its evidence, on the base model and the adapter that its receipt names, and tells whether it was made as it was
+/// signed. Signatures and digests are checked first; if a domain is given, it must be the evidence's.
+///
+/// Errors: `consumer.receipt`, `consumer.receipt_signature` for evidence that is false, `json.malformed`, `file`, `model`.
+#[pyfunction]
+#[pyo3(signature = (evidence, base, adapter, settings=None, domain=None))]
+fn recheck_reply(
+    py: Python<'_>,
+    evidence: Json,
+    base: PathText,
+    adapter: PathText,
+    settings: Option<facade::native::recheck::RecheckSettings>,
+    domain: Option<facade::sign::Domain>,
+) -> PyResult<facade::native::recheck::RecheckedReply> {
+    free(py, || {
+        facade::native::recheck::recheck_reply(evidence.0, base.0, adapter.0, settings.unwrap_or_default(), domain)
+    })
+}
+
 /// Registers an agent whose file is at a URI: the sender owns it.
 ///
 /// Errors: `hex.…`.
@@ -2018,6 +2037,8 @@ pub(crate) mod _lazai {
     #[pymodule_export]
     use super::read_models;
     #[pymodule_export]
+    use super::recheck_reply;
+    #[pymodule_export]
     use super::register_agent_call;
     #[pymodule_export]
     use super::report_character;
@@ -2131,6 +2152,12 @@ pub(crate) mod _lazai {
     use lazai_facade::native::prove::ProofFiles;
     #[pymodule_export]
     use lazai_facade::native::provider::ServedModel;
+    #[pymodule_export]
+    use lazai_facade::native::recheck::RecheckSettings;
+    #[pymodule_export]
+    use lazai_facade::native::recheck::RecheckedReply;
+    #[pymodule_export]
+    use lazai_facade::native::recheck::RepeatOutcome;
     #[pymodule_export]
     use lazai_facade::native::roles::ExExContact;
     #[pymodule_export]

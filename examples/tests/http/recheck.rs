@@ -41,7 +41,7 @@ async fn node(served: &Served, name: &str, generator: Arc<dyn Generator>) -> Str
     let provider = Provider::new(stage.home.account(name), generator, stage.home.path(name))
         .with_adapter(minted.class, minted.version, &folder, minted.record.adapter_digest)
         .unwrap();
-    let front = Front::new(Arc::new(provider), vec![lazai_examples::Stage::offer_terms(minted)]);
+    let front = Front::new(Arc::new(provider), vec![Stage::offer_terms(minted)]);
     listen(front.router()).await
 }
 

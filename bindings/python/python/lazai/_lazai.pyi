@@ -65,6 +65,9 @@ __all__ = [
     "ReadDialogue",
     "RecalledLine",
     "Receipt",
+    "RecheckSettings",
+    "RecheckedReply",
+    "RepeatOutcome",
     "ReplySettings",
     "RevenueParts",
     "Role",
@@ -115,6 +118,7 @@ __all__ = [
     "read_market_place",
     "read_memory",
     "read_models",
+    "recheck_reply",
     "register_agent_call",
     "report_character",
     "run_command",
@@ -252,6 +256,23 @@ class Rating:
     MATURE: ClassVar[Rating]
     """Adults only."""
     def __new__(cls, word: str) -> Rating: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __int__(self, /) -> int: ...
+    def __str__(self, /) -> str: ...
+
+@final
+class RepeatOutcome:
+    """What a repeat of a reply came to."""
+    SAME: ClassVar[RepeatOutcome]
+    """All bits are the same, and so is every token."""
+    WITHIN: ClassVar[RepeatOutcome]
+    """States deviate no more than other kernels explain, and so do the tokens."""
+    OTHER_SCORES: ClassVar[RepeatOutcome]
+    """Another adapter, another base, another form of its weights, or another conversation."""
+    OTHER_WORDS: ClassVar[RepeatOutcome]
+    """The words were changed, or drawn by other settings."""
+    def __new__(cls, word: str) -> RepeatOutcome: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
     def __int__(self, /) -> int: ...
@@ -1203,6 +1224,62 @@ class Receipt:
     @property
     def cumulative(self, /) -> int:
         """The amount owed for the session, this reply included, in base units."""
+
+@final
+class RecheckSettings:
+    """How a reply is repeated; the library chooses what is left out."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, *, threads: int | None = None, floats: bool | None = None, portable: bool | None = None) -> RecheckSettings: ...
+    @property
+    def threads(self, /) -> int | None:
+        """Threads; as many as the machine has cores."""
+    @property
+    def floats(self, /) -> bool | None:
+        """True computes the weights as 32-bit floats; else as their file has them, as nodes do."""
+    @property
+    def portable(self, /) -> bool | None:
+        """True computes by plain loops, which all machines share: slowly."""
+
+@final
+class RecheckedReply:
+    """A reply that was repeated."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, outcome: RepeatOutcome | Literal["same", "within", "other_scores", "other_words"], holds: bool, says: str, node: str, session: str, turn: int, adapter: str, machine: str, machine_here: str, *, token: int | None = None, deviation_ppm: int | None = None) -> RecheckedReply: ...
+    @property
+    def outcome(self, /) -> RepeatOutcome:
+        """What the repeat came to."""
+    @property
+    def holds(self, /) -> bool:
+        """True for the same reply, or one within the tolerance."""
+    @property
+    def says(self, /) -> str:
+        """The outcome in words."""
+    @property
+    def token(self, /) -> int | None:
+        """The first token that is not what was signed, where one is."""
+    @property
+    def deviation_ppm(self, /) -> int | None:
+        """The states' deviation, in millionths of their size, where they deviate."""
+    @property
+    def node(self, /) -> str:
+        """The node that signed the reply."""
+    @property
+    def session(self, /) -> str:
+        """The session."""
+    @property
+    def turn(self, /) -> int:
+        """The reply's turn in it."""
+    @property
+    def adapter(self, /) -> str:
+        """SHA-256 of the adapter, as the receipt names it."""
+    @property
+    def machine(self, /) -> str:
+        """The kind of machine that the node says it has."""
+    @property
+    def machine_here(self, /) -> str:
+        """The kind of machine that repeated: only on the same kind are all bits the same."""
 
 @final
 class ReplySettings:
@@ -2644,6 +2721,14 @@ def read_models(body: bytes) -> list[ModelOffer]:
     The models in a node's answer to `GET /v1/models`, or to `GET /v1/models/ID`, which is one model with its card.
 
     Errors: `node.transport` if it is no such answer.
+    """
+
+def recheck_reply(evidence: str | bytes, base: str | PathLike[str], adapter: str | PathLike[str], settings: RecheckSettings | None = None, domain: Domain | None = None) -> RecheckedReply:
+    """
+    Repeats a reply out of its evidence, on the base model and the adapter that its receipt names, and tells whether it was made as it was
+    signed. Signatures and digests are checked first; if a domain is given, it must be the evidence's.
+
+    Errors: `consumer.receipt`, `consumer.receipt_signature` for evidence that is false, `json.malformed`, `file`, `model`.
     """
 
 def register_agent_call(registry: str, uri: str) -> WalletCall:
