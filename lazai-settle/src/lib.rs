@@ -13,6 +13,7 @@
 //! | [`ledger`] | one trait; [`ledger::EmbeddedLedger`] keeps it in a folder |
 //! | [`merkle`] | the log's tree (RFC 6962): checkpoints and inclusion |
 //! | [`notice`] | notifications to followers, in the shape of reth's ExEx |
+//! | [`agent`] | calls to registries of agents (ERC-8004), for a wallet, too |
 //! | [`wallet`] | calls that a user's wallet sends by itself |
 //!
 //! The rules read neither clock nor network: time comes with each call. Ledgers do: [`ledger::SystemClock`], and with the
@@ -20,6 +21,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod agent;
 pub mod governance;
 pub mod ledger;
 pub mod lineage;

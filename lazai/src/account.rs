@@ -51,7 +51,7 @@ impl Account {
         self.signer.address()
     }
 
-    #[cfg(feature = "client")]
+    #[cfg(any(feature = "client", feature = "train"))]
     pub(crate) fn signer(&self) -> Arc<dyn Signer> {
         self.signer.clone()
     }

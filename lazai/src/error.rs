@@ -339,6 +339,12 @@ codes! {
         Self::UnknownContributor { .. } => "pov.unknown_contributor",
         _ => "model",
     }
+    lazai_core::oms::OmsError {
+        Self::File { .. } => "file",
+        Self::Key { .. } | Self::Malformed { .. } => "signed.malformed",
+        Self::NoRandomness => "signer.no_randomness",
+        _ => "signed.broken",
+    }
     crate::adapters::AdapterError {
         Self::Model(error) => Coded::code(error),
         Self::Store(error) => Coded::code(error),
@@ -362,6 +368,7 @@ codes! {
 #[cfg(feature = "train")]
 codes! {
     crate::exex::ExExError {
+        Self::Files(error) => Coded::code(error),
         Self::Ledger(error) => error.code(),
         Self::Training(error) => Coded::code(error),
         Self::Send(error) => error.code(),

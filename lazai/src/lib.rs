@@ -26,6 +26,8 @@
 pub mod account;
 #[cfg(feature = "models")]
 pub mod adapters;
+#[cfg(feature = "wire")]
+pub mod agent;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "conformance")]
@@ -49,6 +51,7 @@ pub mod provider;
 pub mod recheck;
 pub mod safety;
 pub mod seal;
+mod secret;
 pub mod speech;
 pub mod store;
 pub mod validator;

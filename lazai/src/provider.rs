@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use lazai_core::seal::AtRest;
 use lazai_core::{Address, ClassId, Digest, SessionId, Signature, VersionNumber};
 use lazai_lora::generate::Sampler;
 use lazai_lora::recheck::Trail;
@@ -103,13 +104,28 @@ impl Provider {
     /// # Errors
     /// [`ModelError::AdapterDigest`] if it is another, or the reason that it cannot be loaded.
     pub fn with_adapter(
-        mut self,
+        self,
         class: ClassId,
         version: VersionNumber,
         folder: &Path,
         expected: Digest,
     ) -> Result<Self, GenerateError> {
-        let found = self.generator.load_adapter(folder)?;
+        self.with_adapter_at(class, version, folder, expected, &AtRest::Clear)
+    }
+
+    /// As [`Provider::with_adapter`], of weights that are kept as told.
+    ///
+    /// # Errors
+    /// As [`Provider::with_adapter`].
+    pub fn with_adapter_at(
+        mut self,
+        class: ClassId,
+        version: VersionNumber,
+        folder: &Path,
+        expected: Digest,
+        at_rest: &AtRest,
+    ) -> Result<Self, GenerateError> {
+        let found = self.generator.load_adapter_at(folder, at_rest)?;
         if found != expected {
             return Err(ModelError::AdapterDigest { expected, found }.into());
         }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::served::program;
 use crate::shell::{cache, cargo, root, run};
-use crate::{api, bindings, book, clients, contracts, demo, model, openapi, outside, ran, readme, surface};
+use crate::{api, bindings, book, clients, contracts, demo, model, openapi, outside, ran, readme, signing, surface};
 
 /// Which crate of the workspace may depend on which.
 const LAYERS: &[(&str, &[&str])] = &[
@@ -95,6 +95,7 @@ pub fn all() -> Result<()> {
     bindings::check()?;
     ran::end()?;
     clients::check(&base)?;
+    signing::check()?;
     let lints = ["clippy", "--workspace", "--all-targets", "--features", FEATURES, "--", "-D", "warnings"];
     run("clippy", &mut cargo(&lints))?;
     let mut docs = cargo(&["doc", "--workspace", "--no-deps", "--features", FEATURES]);

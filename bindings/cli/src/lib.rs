@@ -10,6 +10,7 @@
 #![allow(clippy::print_stderr, reason = "a command line talks")]
 
 mod acting;
+mod agent;
 mod aloud;
 mod args;
 mod config;
@@ -28,6 +29,7 @@ mod recheck;
 mod relay;
 mod say;
 mod serve;
+mod signed;
 mod sound;
 mod stopping;
 mod talk;
@@ -96,6 +98,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, mut input: Box<dyn BufRead 
         Verb::Balance(verb) => money::balance(&verb, &mut out),
         Verb::Claim(verb) => money::claim(&verb, &mut out),
         Verb::Earnings(verb) => earnings::earnings(&verb, &mut out),
+        Verb::Agent(verb) => agent::agent(&verb, &mut out),
         Verb::Evidence(verb) => trust::evidence(&verb, &mut out),
         Verb::Propose(verb) => vote::propose(&verb, &mut out),
         Verb::Proposals(verb) => vote::proposals(&verb, &mut out),

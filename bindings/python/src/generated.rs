@@ -451,7 +451,8 @@ pub struct ExEx(pub(crate) Arc<facade::native::exex::ExEx>);
 #[pymethods]
 impl ExEx {
     /// An execution node on a market: its account, the 32 secret bytes (hex) that its unsealing key is derived from, the store
-    /// that submissions are in, and a folder for jobs, checkpoints and adapters.
+    /// that submissions are in, and a folder for jobs, checkpoints and adapters. These are in clear, and the
+    /// training record says so.
     ///
     /// Errors: `hex.…`; `store`, `feature_missing` for a store's URL.
     #[new]
@@ -466,6 +467,30 @@ impl ExEx {
         let market = market.inner()?;
         let signer = PySigner::of(&signer)?;
         free(py, || facade::native::exex::ExEx::new(market, signer, unsealing_secret, store.0, folder.0)).map(ExEx)
+    }
+
+    /// As `new`, with checkpoints, adapters and voices encrypted for the unsealing key before they are written: `export` gives them away.
+    ///
+    /// Errors: As `new`.
+    #[staticmethod]
+    fn sealing(
+        py: Python<'_>,
+        market: &Market,
+        signer: Bound<'_, PyAny>,
+        unsealing_secret: String,
+        store: PathText,
+        folder: PathText,
+    ) -> PyResult<Self> {
+        let market = market.inner()?;
+        let signer = PySigner::of(&signer)?;
+        free(py, || facade::native::exex::ExEx::sealing(market, signer, unsealing_secret, store.0, folder.0)).map(ExEx)
+    }
+
+    /// Writes a submission's adapter into a folder as PEFT's files, in clear and signed, and its voice into the folder `voice` of it.
+    ///
+    /// Errors: `file`, `signer.…`.
+    fn export(&self, py: Python<'_>, submission: String, folder: PathText) -> PyResult<()> {
+        free(py, || block_on(self.0.export(submission, folder.0)))
     }
 
     /// Trains voices, too, from now on: of submissions that have recordings whose consent names the voice.
@@ -568,6 +593,25 @@ impl LocalKey {
 
 #[pymethods]
 impl Market {
+    /// The registration file of a version as an agent, as JSON: `urls` are those of its nodes, or those of its token if there is none;
+    /// `x402` says whether they take payments by x402.
+    ///
+    /// Errors: `dat.unknown`, `hex.…`.
+    #[pyo3(signature = (class_id, version, urls, x402, registrations, image=None))]
+    fn agent_file(
+        &self,
+        py: Python<'_>,
+        class_id: u64,
+        version: u32,
+        urls: Vec<String>,
+        x402: bool,
+        registrations: Vec<facade::native::agent::AgentRegistration>,
+        image: Option<String>,
+    ) -> PyResult<String> {
+        let inner = self.inner()?;
+        free(py, || inner.agent_file(class_id, version, urls, x402, registrations, image))
+    }
+
     /// The metadata of a version of a class.
     ///
     /// Errors: `dat.unknown`.
@@ -891,6 +935,21 @@ impl Market {
         free(py, || inner.talk_on(node, signer, conversation)).map(Session)
     }
 
+    /// As `sign_model`; the signer's account stands for the key.
+    ///
+    /// Errors: As `sign_model`; `signer.…`.
+    fn sign_model(
+        &self,
+        py: Python<'_>,
+        signer: Bound<'_, PyAny>,
+        folder: PathText,
+        key: PathText,
+    ) -> PyResult<facade::native::signed::SignedModel> {
+        let signer = PySigner::of(&signer)?;
+        let inner = self.inner()?;
+        free(py, || block_on(inner.sign_model(signer, folder.0, key.0)))
+    }
+
     /// Fetches the adapter of a version from a store into a folder, as PEFT's files. The ledger says what it is: anything else is refused.
     ///
     /// Errors: `dat.unknown`, `file`, `store`, `feature_missing`.
@@ -904,6 +963,24 @@ impl Market {
     ) -> PyResult<()> {
         let inner = self.inner()?;
         free(py, || inner.fetch_adapter(store.0, class_id, version, folder.0))
+    }
+
+    /// As `fetch_adapter`, with weights that are encrypted before they are written: only this signer's node opens
+    /// them. It has to sign the same alike each time.
+    ///
+    /// Errors: As `fetch_adapter`; `signer.…`.
+    fn fetch_sealed_adapter(
+        &self,
+        py: Python<'_>,
+        signer: Bound<'_, PyAny>,
+        store: PathText,
+        class_id: u64,
+        version: u32,
+        folder: PathText,
+    ) -> PyResult<()> {
+        let signer = PySigner::of(&signer)?;
+        let inner = self.inner()?;
+        free(py, || inner.fetch_sealed_adapter(signer, store.0, class_id, version, folder.0))
     }
 }
 
@@ -1352,6 +1429,14 @@ impl TokenCounter {
     }
 }
 
+/// A registration file as a URI that holds it, for a registry where nobody hosts the file.
+///
+/// Errors: `json.malformed`.
+#[pyfunction]
+fn agent_data_uri(py: Python<'_>, file: Json) -> PyResult<String> {
+    free(py, || facade::native::agent::agent_data_uri(file.0))
+}
+
 /// The conversation in a session that the wallet `payer` opened with that call, as `Chat` takes it. The node
 /// answers once the chain shows it the session.
 ///
@@ -1367,6 +1452,27 @@ fn begin_conversation(
     deposit: Units,
 ) -> PyResult<String> {
     free(py, || facade::wallet::begin_conversation(place, payer, nonce, consumer, model, deposit.0))
+}
+
+/// Names the contract that binds an agent to a token (ERC-8217).
+///
+/// Errors: `hex.…`.
+#[pyfunction]
+fn bind_agent_call(
+    py: Python<'_>,
+    registry: String,
+    agent: u64,
+    binding: String,
+) -> PyResult<facade::wallet::WalletCall> {
+    free(py, || facade::native::agent::bind_agent_call(registry, agent, binding))
+}
+
+/// Holds the files of a folder to the signature beside them.
+///
+/// Errors: `signed.broken` for files that are not what was signed, `signed.malformed` for a signature or a key that is none, `file`.
+#[pyfunction]
+fn check_model(py: Python<'_>, folder: PathText) -> PyResult<facade::native::signed::SignedModel> {
+    free(py, || facade::native::signed::check_model(folder.0))
 }
 
 /// Checks that an offer is signed by its node.
@@ -1478,6 +1584,14 @@ fn keep_adapter(py: Python<'_>, store: PathText, folder: PathText, record: PathT
 #[pyfunction]
 fn library_version(py: Python<'_>) -> PyResult<String> {
     free(py, || Ok(facade::library_version()))
+}
+
+/// Puts an agent's file at another URI: the one that names its own number.
+///
+/// Errors: `hex.…`.
+#[pyfunction]
+fn move_agent_call(py: Python<'_>, registry: String, agent: u64, uri: String) -> PyResult<facade::wallet::WalletCall> {
+    free(py, || facade::native::agent::move_agent_call(registry, agent, uri))
 }
 
 /// The most that one reply under an offer can cost, in base units: the least deposit that gets one.
@@ -1651,6 +1765,14 @@ fn recheck_reply(
     })
 }
 
+/// Registers an agent whose file is at a URI: the sender owns it.
+///
+/// Errors: `hex.…`.
+#[pyfunction]
+fn register_agent_call(py: Python<'_>, registry: String, uri: String) -> PyResult<facade::wallet::WalletCall> {
+    free(py, || facade::native::agent::register_agent_call(registry, uri))
+}
+
 /// Signs a report, as the session's consumer; returns the request that brings it to the node.
 ///
 /// Errors: `report.too_long`, `hex.…`, `signer.…`.
@@ -1678,6 +1800,15 @@ fn session_id(
     offer: facade::session::Offer,
 ) -> PyResult<String> {
     free(py, || facade::session::session_id(ledger, payer, nonce, consumer, offer))
+}
+
+/// Signs the files of a folder with a key (ECDSA over P-256) in a file, which is made if it is not there: `model_signing verify key` checks
+/// them with `model.pub`. No account stands for the key.
+///
+/// Errors: `file`, `signed.malformed` for a file that is no key, `signer.no_randomness`.
+#[pyfunction]
+fn sign_model(py: Python<'_>, folder: PathText, key: PathText) -> PyResult<facade::native::signed::SignedModel> {
+    free(py, || facade::native::signed::sign_model(folder.0, key.0))
 }
 
 /// Signs an offer, as its node.
@@ -1858,7 +1989,13 @@ pub(crate) mod _lazai {
     #[pymodule_export]
     use super::TokenCounter;
     #[pymodule_export]
+    use super::agent_data_uri;
+    #[pymodule_export]
     use super::begin_conversation;
+    #[pymodule_export]
+    use super::bind_agent_call;
+    #[pymodule_export]
+    use super::check_model;
     #[pymodule_export]
     use super::check_offer;
     #[pymodule_export]
@@ -1880,6 +2017,8 @@ pub(crate) mod _lazai {
     #[pymodule_export]
     use super::library_version;
     #[pymodule_export]
+    use super::move_agent_call;
+    #[pymodule_export]
     use super::offer_step;
     #[pymodule_export]
     use super::open_memory;
@@ -1900,9 +2039,13 @@ pub(crate) mod _lazai {
     #[pymodule_export]
     use super::recheck_reply;
     #[pymodule_export]
+    use super::register_agent_call;
+    #[pymodule_export]
     use super::report_character;
     #[pymodule_export]
     use super::session_id;
+    #[pymodule_export]
+    use super::sign_model;
     #[pymodule_export]
     use super::sign_offer;
     #[pymodule_export]
@@ -1961,6 +2104,8 @@ pub(crate) mod _lazai {
     use lazai_facade::money::RevenueParts;
     #[pymodule_export]
     use lazai_facade::native::Progress;
+    #[pymodule_export]
+    use lazai_facade::native::agent::AgentRegistration;
     #[pymodule_export]
     use lazai_facade::native::dat::DatFacts;
     #[pymodule_export]
@@ -2021,6 +2166,8 @@ pub(crate) mod _lazai {
     use lazai_facade::native::roles::SubmissionFacts;
     #[pymodule_export]
     use lazai_facade::native::roles::SubmissionStatus;
+    #[pymodule_export]
+    use lazai_facade::native::signed::SignedModel;
     #[pymodule_export]
     use lazai_facade::native::voice::ServedVoice;
     #[pymodule_export]

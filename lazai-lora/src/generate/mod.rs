@@ -20,6 +20,7 @@ use futures_core::Stream;
 use lazai_core::Digest;
 use lazai_core::message::Message;
 use lazai_core::reply::ReplyNotes;
+use lazai_core::seal::AtRest;
 
 pub(crate) use self::constraint::Grammars;
 pub use self::sampler::{Dry, Sampler};
@@ -167,6 +168,19 @@ pub trait Generator: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// [`GenerateError`].
     fn load_adapter(&self, folder: &Path) -> Result<Digest, GenerateError>;
+
+    /// As [`load_adapter`](Self::load_adapter), of weights that are kept as told. By default, only those in clear can be loaded: a
+    /// server of others reads files by itself.
+    ///
+    /// # Errors
+    /// [`GenerateError`].
+    fn load_adapter_at(&self, folder: &Path, at_rest: &AtRest) -> Result<Digest, GenerateError> {
+        if at_rest.is_sealed() {
+            let reason = "it reads no adapters that are sealed; the policy of this node has to keep them in clear";
+            return Err(GenerateError::Backend { backend: self.about().base_name.clone(), reason: reason.into() });
+        }
+        self.load_adapter(folder)
+    }
 
     /// Tokens of a conversation, up to the beginning of the character's answer.
     ///

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use lazai_core::Digest;
 use lazai_core::message::Message;
+use lazai_core::seal::AtRest;
 
 use super::adapters::Adapters;
 use super::counts::{Counts, EngineCounts};
@@ -213,7 +214,11 @@ impl Generator for Engine {
     }
 
     fn load_adapter(&self, folder: &Path) -> Result<Digest, GenerateError> {
-        Ok(self.adapters.load(&self.base, folder)?)
+        Ok(self.adapters.load(&self.base, folder, &AtRest::Clear)?)
+    }
+
+    fn load_adapter_at(&self, folder: &Path, at_rest: &AtRest) -> Result<Digest, GenerateError> {
+        Ok(self.adapters.load(&self.base, folder, at_rest)?)
     }
 
     fn prompt_tokens(&self, messages: &[Message]) -> Result<u64, GenerateError> {

@@ -126,6 +126,43 @@ mod adapter_facts {
     }
 }
 
+#[cfg(feature = "native")]
+mod agent_registration {
+    use super::*;
+    use crate::native::agent::AgentRegistration;
+
+    #[pymethods]
+    impl AgentRegistration {
+        #[new]
+        #[pyo3(signature = (chain_id, registry, agent))]
+        fn from_python(chain_id: u64, registry: String, agent: u64) -> Self {
+            Self { chain_id, registry, agent }
+        }
+
+        /// EIP-155 chain id.
+        #[getter(chain_id)]
+        fn python_chain_id(&self) -> u64 {
+            self.chain_id
+        }
+
+        /// The registry's contract.
+        #[getter(registry)]
+        fn python_registry(&self) -> String {
+            self.registry.clone()
+        }
+
+        /// The agent's number there.
+        #[getter(agent)]
+        fn python_agent(&self) -> u64 {
+            self.agent
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "AgentRegistration", &["chain_id", "registry", "agent"])
+        }
+    }
+}
+
 mod character_report {
     use super::*;
     use crate::safety::CharacterReport;
@@ -1262,7 +1299,7 @@ mod minted_model {
             self.version
         }
 
-        /// Its adapter.
+        /// Its adapter; its weights are encrypted where the execution node seals its files.
         #[getter(adapter)]
         fn python_adapter(&self) -> crate::native::model::TrainedAdapter {
             self.adapter.clone()
@@ -2892,6 +2929,43 @@ mod share_earnings {
                     "pending",
                 ],
             )
+        }
+    }
+}
+
+#[cfg(feature = "native")]
+mod signed_model {
+    use super::*;
+    use crate::native::signed::SignedModel;
+
+    #[pymethods]
+    impl SignedModel {
+        #[new]
+        #[pyo3(signature = (key, files, *, account=None))]
+        fn from_python(key: String, files: Vec<String>, account: Option<String>) -> Self {
+            Self { key, account, files }
+        }
+
+        /// The key that signed: SHA-256 of its PEM, as hex.
+        #[getter(key)]
+        fn python_key(&self) -> String {
+            self.key.clone()
+        }
+
+        /// The account that stands for the key; without one, the signature tells nothing of who made the files.
+        #[getter(account)]
+        fn python_account(&self) -> Option<String> {
+            self.account.clone()
+        }
+
+        /// The files that were signed.
+        #[getter(files)]
+        fn python_files(&self) -> Vec<String> {
+            self.files.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "SignedModel", &["key", "account", "files"])
         }
     }
 }

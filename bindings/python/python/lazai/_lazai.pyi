@@ -11,6 +11,7 @@ from lazai.signer import Signer
 __all__ = [
     "AccessTerms",
     "AdapterFacts",
+    "AgentRegistration",
     "BaseModel",
     "BaseVoice",
     "Blocklist",
@@ -75,6 +76,7 @@ __all__ = [
     "ServedVoice",
     "Session",
     "ShareEarnings",
+    "SignedModel",
     "SignedReceipt",
     "SigningRequest",
     "SpeechNote",
@@ -92,7 +94,10 @@ __all__ = [
     "TrustLevel",
     "Voucher",
     "WalletCall",
+    "agent_data_uri",
     "begin_conversation",
+    "bind_agent_call",
+    "check_model",
     "check_offer",
     "check_receipt",
     "check_voucher",
@@ -103,6 +108,7 @@ __all__ = [
     "inspect_file",
     "keep_adapter",
     "library_version",
+    "move_agent_call",
     "offer_step",
     "open_memory",
     "open_session_call",
@@ -113,9 +119,11 @@ __all__ = [
     "read_memory",
     "read_models",
     "recheck_reply",
+    "register_agent_call",
     "report_character",
     "run_command",
     "session_id",
+    "sign_model",
     "sign_offer",
     "sign_receipt",
     "sign_voucher",
@@ -395,6 +403,22 @@ class AdapterFacts:
     @property
     def parameters(self, /) -> int:
         """Numbers that were learnt."""
+
+@final
+class AgentRegistration:
+    """An entry of a registry of agents."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, chain_id: int, registry: str, agent: int) -> AgentRegistration: ...
+    @property
+    def chain_id(self, /) -> int:
+        """EIP-155 chain id."""
+    @property
+    def registry(self, /) -> str:
+        """The registry's contract."""
+    @property
+    def agent(self, /) -> int:
+        """The agent's number there."""
 
 @final
 class CharacterReport:
@@ -847,7 +871,7 @@ class MintedModel:
         """Its version."""
     @property
     def adapter(self, /) -> TrainedAdapter:
-        """Its adapter."""
+        """Its adapter; its weights are encrypted where the execution node seals its files."""
     @property
     def record(self, /) -> str:
         """The file of the signed training record."""
@@ -1440,6 +1464,22 @@ class ShareEarnings:
         """The amount that can be claimed once the ledger's last entries are confirmed."""
 
 @final
+class SignedModel:
+    """A folder whose files are those that were signed."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, key: str, files: Sequence[str], *, account: str | None = None) -> SignedModel: ...
+    @property
+    def key(self, /) -> str:
+        """The key that signed: SHA-256 of its PEM, as hex."""
+    @property
+    def account(self, /) -> str | None:
+        """The account that stands for the key; without one, the signature tells nothing of who made the files."""
+    @property
+    def files(self, /) -> list[str]:
+        """The files that were signed."""
+
+@final
 class SignedReceipt:
     """A receipt with the node's signature of it."""
     def __eq__(self, other: object, /) -> bool: ...
@@ -1919,9 +1959,23 @@ class ExEx:
     def __new__(cls, market: Market, signer: Signer, unsealing_secret: str, store: str | PathLike[str], folder: str | PathLike[str]) -> ExEx:
         """
         An execution node on a market: its account, the 32 secret bytes (hex) that its unsealing key is derived from, the store
-        that submissions are in, and a folder for jobs, checkpoints and adapters.
+        that submissions are in, and a folder for jobs, checkpoints and adapters. These are in clear, and the
+        training record says so.
 
         Errors: `hex.…`; `store`, `feature_missing` for a store's URL.
+        """
+    @staticmethod
+    def sealing(market: Market, signer: Signer, unsealing_secret: str, store: str | PathLike[str], folder: str | PathLike[str]) -> ExEx:
+        """
+        As `new`, with checkpoints, adapters and voices encrypted for the unsealing key before they are written: `export` gives them away.
+
+        Errors: As `new`.
+        """
+    def export(self, /, submission: str, folder: str | PathLike[str]) -> None:
+        """
+        Writes a submission's adapter into a folder as PEFT's files, in clear and signed, and its voice into the folder `voice` of it.
+
+        Errors: `file`, `signer.…`.
         """
     def train_voices(self, /, voice: BaseVoice) -> None:
         """Trains voices, too, from now on: of submissions that have recordings whose consent names the voice."""
@@ -1994,6 +2048,13 @@ class Market:
     A market on a ledger.
     A context manager: the ledger is closed at its end.
     """
+    def agent_file(self, /, class_id: int, version: int, urls: Sequence[str], x402: bool, registrations: Sequence[AgentRegistration], image: str | None = None) -> str:
+        """
+        The registration file of a version as an agent, as JSON: `urls` are those of its nodes, or those of its token if there is none;
+        `x402` says whether they take payments by x402.
+
+        Errors: `dat.unknown`, `hex.…`.
+        """
     def dat(self, /, class_id: int, version: int) -> DatFacts:
         """
         The metadata of a version of a class.
@@ -2158,11 +2219,24 @@ class Market:
 
         Errors: `json.malformed`, `node.transport` if it is no URL of HTTP, `hex.…`.
         """
+    def sign_model(self, /, signer: Signer, folder: str | PathLike[str], key: str | PathLike[str]) -> SignedModel:
+        """
+        As `sign_model`; the signer's account stands for the key.
+
+        Errors: As `sign_model`; `signer.…`.
+        """
     def fetch_adapter(self, /, store: str | PathLike[str], class_id: int, version: int, folder: str | PathLike[str]) -> None:
         """
         Fetches the adapter of a version from a store into a folder, as PEFT's files. The ledger says what it is: anything else is refused.
 
         Errors: `dat.unknown`, `file`, `store`, `feature_missing`.
+        """
+    def fetch_sealed_adapter(self, /, signer: Signer, store: str | PathLike[str], class_id: int, version: int, folder: str | PathLike[str]) -> None:
+        """
+        As `fetch_adapter`, with weights that are encrypted before they are written: only this signer's node opens
+        them. It has to sign the same alike each time.
+
+        Errors: As `fetch_adapter`; `signer.…`.
         """
     def __enter__(self, /) -> Market: ...
     def __exit__(self, /, kind: type[BaseException] | None = None, error: BaseException | None = None, trace: TracebackType | None = None) -> None: ...
@@ -2464,12 +2538,33 @@ class TokenCounter:
         Errors: `file`, `tokenizer.…`.
         """
 
+def agent_data_uri(file: str | bytes) -> str:
+    """
+    A registration file as a URI that holds it, for a registry where nobody hosts the file.
+
+    Errors: `json.malformed`.
+    """
+
 def begin_conversation(place: MarketPlace, payer: str, nonce: int, consumer: str, model: ModelOffer, deposit: int) -> str:
     """
     The conversation in a session that the wallet `payer` opened with that call, as `Chat` takes it. The node
     answers once the chain shows it the session.
 
     Errors: As `open_session_call`.
+    """
+
+def bind_agent_call(registry: str, agent: int, binding: str) -> WalletCall:
+    """
+    Names the contract that binds an agent to a token (ERC-8217).
+
+    Errors: `hex.…`.
+    """
+
+def check_model(folder: str | PathLike[str]) -> SignedModel:
+    """
+    Holds the files of a folder to the signature beside them.
+
+    Errors: `signed.broken` for files that are not what was signed, `signed.malformed` for a signature or a key that is none, `file`.
     """
 
 def check_offer(domain: Domain, offer: Offer, signature: str) -> None:
@@ -2540,6 +2635,13 @@ def keep_adapter(store: str | PathLike[str], folder: str | PathLike[str], record
 
 def library_version() -> str:
     """The version of the library."""
+
+def move_agent_call(registry: str, agent: int, uri: str) -> WalletCall:
+    """
+    Puts an agent's file at another URI: the one that names its own number.
+
+    Errors: `hex.…`.
+    """
 
 def offer_step(offer: Offer) -> int:
     """
@@ -2629,6 +2731,13 @@ def recheck_reply(evidence: str | bytes, base: str | PathLike[str], adapter: str
     Errors: `consumer.receipt`, `consumer.receipt_signature` for evidence that is false, `json.malformed`, `file`, `model`.
     """
 
+def register_agent_call(registry: str, uri: str) -> WalletCall:
+    """
+    Registers an agent whose file is at a URI: the sender owns it.
+
+    Errors: `hex.…`.
+    """
+
 def report_character(domain: Domain, report: CharacterReport, signer: Signer) -> HttpRequest:
     """
     Signs a report, as the session's consumer; returns the request that brings it to the node.
@@ -2641,6 +2750,14 @@ def session_id(ledger: str, payer: str, nonce: int, consumer: str, offer: Offer)
     The id of a session, from the payer's number for it: it binds everything that was agreed.
 
     Errors: `hex.…`, `money.not_decimal`.
+    """
+
+def sign_model(folder: str | PathLike[str], key: str | PathLike[str]) -> SignedModel:
+    """
+    Signs the files of a folder with a key (ECDSA over P-256) in a file, which is made if it is not there: `model_signing verify key` checks
+    them with `model.pub`. No account stands for the key.
+
+    Errors: `file`, `signed.malformed` for a file that is no key, `signer.no_randomness`.
     """
 
 def sign_offer(domain: Domain, offer: Offer, signer: Signer) -> str:
