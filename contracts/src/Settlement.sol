@@ -27,6 +27,7 @@ contract Settlement is Balances {
     error SessionExists(bytes32 session);
     error SessionRunning(bytes32 session, uint64 deadline);
     error UnknownSession(bytes32 session);
+    error UnknownVersion(uint256 class, uint32 version);
 
     event OffersRevoked(address indexed node, uint64 series);
     event SessionOpened(
@@ -49,6 +50,16 @@ contract Settlement is Balances {
     /// @param finalAt After this time anyone may end it.
     event SessionClosing(bytes32 indexed session, uint64 finalAt);
     event SessionEnded(bytes32 indexed session, uint256 refunded);
+    /// @param params Version of the parameters that the amount was split under.
+    event Paid(
+        address indexed payer,
+        address indexed node,
+        uint64 indexed class,
+        uint32 version,
+        address asset,
+        uint128 amount,
+        uint32 params
+    );
 
     /// @notice How a session is opened: `deposit` from the payer's balance, or one unit of quota of `tokenId`.
     struct Opening {
@@ -97,10 +108,34 @@ contract Settlement is Balances {
         nonReentrant
         returns (bytes32 id)
     {
-        parameters.requireOpen();
         if (msg.value != 0) _deposit(msg.sender, address(0), msg.value);
+        return _open(msg.sender, opening, offer, offerSignature);
+    }
+
+    /// @notice Opens a session that its payer signed for, with one signature: ERC-3009's `ReceiveWithAuthorization` of the
+    /// deposit to this contract, whose nonce is the session's id. That binds payer, consumer and offer. Anybody may send
+    /// it, and pays the gas.
+    function openFor(
+        address payer,
+        Opening calldata opening,
+        Offer calldata offer,
+        bytes calldata offerSignature,
+        SignedTransfer calldata transfer_
+    ) external nonReentrant returns (bytes32 id) {
+        // A unit of quota is used by its owner alone.
+        if (opening.tokenId != 0) revert OfferRefused("payment");
+        id = Ids.session(_ledgerId, payer, opening.nonce, opening.consumer, Signed.hash(offer));
+        _depositSigned(payer, offer.asset, opening.deposit, id, transfer_);
+        return _open(payer, opening, offer, offerSignature);
+    }
+
+    function _open(address payer, Opening calldata opening, Offer calldata offer, bytes calldata offerSignature)
+        private
+        returns (bytes32 id)
+    {
+        parameters.requireOpen();
         bytes32 offerHash = Signed.hash(offer);
-        id = Ids.session(_ledgerId, msg.sender, opening.nonce, opening.consumer, offerHash);
+        id = Ids.session(_ledgerId, payer, opening.nonce, opening.consumer, offerHash);
         if (_sessions[id].status() != SessionStatus.None) revert SessionExists(id);
         uint32 version = parameters.currentVersion();
         _checkOffer(offer, offerHash, offerSignature);
@@ -109,13 +144,13 @@ contract Settlement is Balances {
         uint96 reserved = byQuota ? uint96(offer.quotaDeposit) : opening.deposit;
         _sessions[id] = Sessions.open(reserved, uint40(deadline), uint16(version), byQuota);
         if (byQuota) {
-            _takeQuota(opening, offer);
+            _takeQuota(payer, opening, offer);
         } else {
             if (!token.accepts(offer.class, offer.version, false)) revert OfferRefused("payment");
             if (reserved < offer.minDeposit) revert OfferRefused("minDeposit");
-            _debit(msg.sender, offer.asset, reserved);
+            _debit(payer, offer.asset, reserved);
         }
-        emit SessionOpened(id, msg.sender, offer.node, opening, offer, offerSignature, version, deadline);
+        emit SessionOpened(id, payer, offer.node, opening, offer, offerSignature, version, deadline);
     }
 
     /// @notice Adds to the deposit of the sender's session, until its deadline. Coins that come with the call are added
@@ -193,6 +228,23 @@ contract Settlement is Balances {
             revert NotReleased(id, session.redeemed());
         }
         _end(id, session, payer, offer);
+    }
+
+    /// @notice Pays a node for a version's replies at once, without a session: out of the sender's balance, split as a
+    /// redeemed increment is, under the parameters of now. A version that was withdrawn is paid too: what was sold before
+    /// is owed.
+    function pay(address node, uint64 class, uint32 version, address asset, uint128 amount) external nonReentrant {
+        if (version == 0 || version > token.versionCount(class)) revert UnknownVersion(class, version);
+        if (amount == 0) revert OfferRefused("payment");
+        _debit(msg.sender, asset, amount);
+        uint32 params = parameters.currentVersion();
+        (uint256 nodeBps, uint256 poolBps) = parameters.splitAt(params);
+        (uint256 ofNode, uint256 ofPool, uint256 revenue) = Sessions.split(amount, nodeBps, poolBps);
+        balanceOf[node][asset] += ofNode;
+        balanceOf[parameters.governance()][asset] += ofPool;
+        emit Paid(msg.sender, node, class, version, asset, amount, params);
+        // A part of a number of 128 bits.
+        token.creditRevenue(class, version, asset, uint128(revenue));
     }
 
     /// @notice What is known of a session here; the rest is in the event of its opening. The deadline of one that is
@@ -284,13 +336,13 @@ contract Settlement is Balances {
     }
 
     /// A unit of quota, and the deposit that it stands for, out of the class's fund.
-    function _takeQuota(Opening calldata opening, Offer calldata offer) private {
+    function _takeQuota(address payer, Opening calldata opening, Offer calldata offer) private {
         uint128 worth = offer.quotaDeposit;
         Fund storage fund = fundOf[offer.class][offer.asset];
         if (opening.deposit != 0 || worth == 0) revert OfferRefused("payment");
         if (worth > fund.perUnit || worth > type(uint96).max) revert OfferRefused("quotaDeposit");
         _debitFund(offer.class, offer.asset, worth);
-        token.useForSession(msg.sender, opening.tokenId, offer.class, offer.version);
+        token.useForSession(payer, opening.tokenId, offer.class, offer.version);
     }
 
     function _live(address payer, uint64 nonce, address consumer, Offer calldata offer)

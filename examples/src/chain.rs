@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
-use lazai::core::{Address, Amount, LocalSigner};
+use lazai::core::digest::keccak256;
+use lazai::core::{Address, Amount, Asset, LocalSigner};
 use lazai::settle::ledger::evm::{Deployment, EvmLedger, Founding, HttpRpc, Pace, Rpc};
 use lazai::settle::notice::{Action, Cursor};
 use lazai::settle::{Ledger, Params};
@@ -43,12 +44,13 @@ impl TestChain {
         // One block on top is enough where nobody else makes any.
         let pace = Pace { depth: 1, poll: Duration::from_millis(100), ..Pace::default() };
         let deployment = once(&folder.join("deployment.json"), || {
+            let dollar = dollar(&rpc)?;
             for person in people {
                 rpc.request("anvil_setBalance", json!([person, format!("{FUNDS:#x}")]))?;
             }
             let founding = Founding {
                 params: Params { challenge_window_s: 3_600, ..Params::default() },
-                assets: Vec::new(),
+                assets: vec![Asset(dollar)],
                 validators,
                 voters: voters.iter().map(|&voter| (voter, 10u128.pow(18))).collect(),
                 guardian: Address::ZERO,
@@ -76,6 +78,26 @@ impl TestChain {
         self.rpc.request("evm_mine", json!([]))?;
         block_on(self.ledger.refresh())?;
         Ok(())
+    }
+
+    /// The ERC-20 for tests that the market takes.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn dollar(&self) -> anyhow::Result<Asset> {
+        let market = self.ledger.market();
+        let found = market.assets().iter().find(|asset| **asset != Asset::NATIVE);
+        found.copied().context("the market takes coins alone")
+    }
+
+    /// Gives somebody's wallet units of it.
+    ///
+    /// # Errors
+    /// What the node says.
+    pub fn give_dollars(&self, to: Address, units: u128) -> anyhow::Result<()> {
+        let selector = &keccak256(b"give(address,uint256)").as_bytes()[..4];
+        let data = format!("0x{}{:0>64}{units:064x}", hex::encode(selector), hex::encode(to.as_bytes()));
+        by_the_node(&self.rpc, json!({"to": self.dollar()?.0, "data": data})).map(|_| ())
     }
 
     /// True if the contracts hold just what the market says.
@@ -110,6 +132,29 @@ impl TestChain {
         let told = |(kind, (times, gas)): (String, (u64, u64))| (kind, json!({"times": times, "gas": gas / times}));
         Ok(Value::Object(by_kind.into_iter().map(told).collect()))
     }
+}
+
+/// Sends a transaction of the account that a test node signs for; gives its receipt.
+fn by_the_node(rpc: &HttpRpc, mut transaction: Value) -> anyhow::Result<Value> {
+    let accounts = rpc.request("eth_accounts", json!([]))?;
+    transaction["from"] = accounts[0].clone();
+    let hash = rpc.request("eth_sendTransaction", json!([transaction]))?;
+    for _ in 0..100 {
+        let receipt = rpc.request("eth_getTransactionReceipt", json!([hash]))?;
+        if receipt["status"] == "0x1" {
+            return Ok(receipt);
+        }
+        anyhow::ensure!(receipt.is_null(), "refused: {receipt}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    anyhow::bail!("the chain's node makes no blocks")
+}
+
+/// A new ERC-20 for tests, which anybody gives to anybody.
+fn dollar(rpc: &HttpRpc) -> anyhow::Result<Address> {
+    let artifact: Value = serde_json::from_str(include_str!("../../lazai-settle/artifacts/Dollar.json"))?;
+    let receipt = by_the_node(rpc, json!({"data": artifact["bytecode"]}))?;
+    Ok(serde_json::from_value(receipt["contractAddress"].clone())?)
 }
 
 /// A node that was just started needs a moment.

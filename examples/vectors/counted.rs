@@ -86,6 +86,7 @@ pub fn write(vectors: &Path) -> anyhow::Result<()> {
             text: None,
             adapter: "claimed".into(),
             device: "cpu".into(),
+            payment: None,
             checked: None,
         };
         streamed(&served)

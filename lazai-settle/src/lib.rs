@@ -14,6 +14,7 @@
 //! | [`merkle`] | the log's tree (RFC 6962): checkpoints and inclusion |
 //! | [`notice`] | notifications to followers, in the shape of reth's ExEx |
 //! | [`agent`] | calls to registries of agents (ERC-8004), for a wallet, too |
+//! | [`till`] | payments at once from plain wallets |
 //! | [`wallet`] | calls that a user's wallet sends by itself |
 //!
 //! The rules read neither clock nor network: time comes with each call. Ledgers do: [`ledger::SystemClock`], and with the
@@ -33,6 +34,7 @@ pub mod session;
 pub mod shares;
 pub mod speech;
 pub mod split;
+pub mod till;
 pub mod wallet;
 
 pub use governance::Params;

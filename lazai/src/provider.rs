@@ -9,6 +9,7 @@ mod page;
 mod receipt;
 mod redemption;
 mod reports;
+mod sale;
 mod sealing;
 mod speech;
 mod strangers;
@@ -43,6 +44,9 @@ use order::Order;
 pub use page::Standing;
 use page::{KeptReply, LastReply, Line, Moderated, lock};
 use receipt::Served;
+#[cfg(feature = "node")]
+pub(crate) use sale::most_tokens;
+pub use sale::{SALE_MARGIN_S, SaleError, SaleRequest, Sold};
 pub use sealing::{SEAL_OVERLAP_S, SEAL_PERIOD_S, UnsealError};
 pub use speech::VoiceTerms;
 use speech::Voices;

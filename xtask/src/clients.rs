@@ -1,6 +1,7 @@
 //! The clients that people already have, unmodified, at the loopback proxy.
 
 mod held;
+mod paid;
 pub mod table;
 
 use std::path::{Path, PathBuf};
@@ -64,7 +65,7 @@ pub const CLIENTS: [Client; 16] = [
 /// `cargo xtask clients`.
 pub fn start(args: &[&str], base: &Path) -> Result<()> {
     let mut wanted = Vec::new();
-    for name in args.iter().filter(|name| **name != "all") {
+    for name in args.iter().filter(|name| !matches!(**name, "all" | "paid")) {
         let found = CLIENTS.iter().find(|client| client.stem() == *name);
         let known = || CLIENTS.iter().map(Client::stem).collect::<Vec<_>>().join(", ");
         wanted.push(found.with_context(|| format!("clients: unknown {name:?}; known: all, {}", known()))?);
@@ -72,6 +73,7 @@ pub fn start(args: &[&str], base: &Path) -> Result<()> {
     run("example endpoint", &mut cargo(&["build", "--workspace", "--all-targets", "--features", FEATURES]))?;
     match args {
         [] => check(base),
+        ["paid"] => paid::check(base),
         ["all"] => {
             talking(base, |endpoint| CLIENTS.iter().try_for_each(|client| client.talk(endpoint)))?;
             table::end()

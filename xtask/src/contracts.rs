@@ -20,6 +20,7 @@ const ARTIFACTS: &[(&str, &str)] = &[
     ("MarketParameters", "MarketParameters.sol"),
     ("MarketTimelock", "MarketTimelock.sol"),
     ("Settlement", "Settlement.sol"),
+    ("Tills", "Tills.sol"),
     ("ValidatorQuorum", "ValidatorQuorum.sol"),
 ];
 /// Lines and branches that tests must reach, in percent.

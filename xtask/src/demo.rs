@@ -64,6 +64,17 @@ pub struct Anvil {
 impl Anvil {
     /// Starts it; `fresh` for a chain that begins anew.
     pub fn start(home: &Path, fresh: bool) -> Result<Self> {
+        Self::start_with(home, fresh, &[])
+    }
+
+    /// Starts one whose chain begins anew, hours before now: wallets go by their own clocks, and what lets doubts pass sets the
+    /// chain's forward.
+    pub fn start_hours_ago(home: &Path, hours: u64) -> Result<Self> {
+        let now_s = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
+        Self::start_with(home, true, &["--timestamp", &now_s.saturating_sub(3_600 * hours).to_string()])
+    }
+
+    fn start_with(home: &Path, fresh: bool, more: &[&str]) -> Result<Self> {
         if fresh && home.is_dir() {
             std::fs::remove_dir_all(home)?;
         }
@@ -73,7 +84,7 @@ impl Anvil {
         let log = std::fs::File::create(home.join("anvil.log"))?;
         let mut anvil = Command::new(contracts::program("anvil").context("the demo on a chain needs anvil, from npm")?);
         anvil.args(["--host", "127.0.0.1", "--port", &port.to_string(), "--block-time", "1", "--accounts", "1"]);
-        anvil.args(["--state-interval", "5", "--state"]).arg(home.join("chain.json"));
+        anvil.args(["--state-interval", "5", "--state"]).arg(home.join("chain.json")).args(more);
         let node = anvil.stdout(log.try_clone()?).stderr(log).stdin(Stdio::null()).spawn()?;
         Ok(Self { url: format!("http://127.0.0.1:{port}"), node })
     }

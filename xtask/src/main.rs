@@ -73,6 +73,7 @@ cargo xtask VERB
              page, counts and units as an operator does
              (clients all: lets all of the book's table talk, 3 GB of packages, and writes target/reports/clients.json;
              clients NAME ...: those, by the names of their scripts;
+             clients paid: lets x402's own clients pay a node on a chain, and others' checkers look at it;
              clients files: reads characters, recordings and a model out of packages, unmodified)
   agents     registers a character on a chain of its own, and lets agent0-sdk read it there
   signing    lets the OpenSSF's model_signing check what is signed here, and sign what is checked here; mlcroissant reads

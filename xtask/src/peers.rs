@@ -35,6 +35,7 @@ const SETS: &[(&str, &str, &[&str])] = &[
     ("signing", "100 MB", &["model-signing==1.1.1", "pyopenssl==26.4.0"]),
     ("uniffi", "35 MB", &["uniffi-bindgen==0.31.0"]),
     ("openai", "70 MB", &["openai==3.57.0", "prometheus-client==0.26.0"]),
+    ("x402", "150 MB", &["x402[evm,httpx]==2.25.0", "x402-conformance==1.6.0", "x402-conformance-suite==0.5.2"]),
     ("schemathesis", "60 MB", &["schemathesis==4.32.5"]),
     ("langchain", "140 MB", &["langchain-openai==1.7.4"]),
     ("load", "60 MB", &["locust==2.47.0"]),

@@ -8,6 +8,7 @@ import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/Reentrancy
 import {DataAnchoringToken} from "../DataAnchoringToken.sol";
 import {MarketParameters} from "../governance/MarketParameters.sol";
 import {IVault} from "../interfaces/IVault.sol";
+import {SignedTransfers} from "../libraries/SignedTransfers.sol";
 
 /// @title Money of accounts, and of classes that pay for their quota
 /// @notice Nothing is pushed to anybody: what is earned is a balance, to be withdrawn.
@@ -28,6 +29,13 @@ abstract contract Balances is IVault, ReentrancyGuardTransient {
     event RevenueCredited(address indexed account, address indexed asset, uint256 amount);
     event Sponsored(uint256 indexed class, address indexed asset, uint128 amount, uint128 perUnit);
     event Unsponsored(uint256 indexed class, address indexed asset, uint128 amount);
+
+    /// @notice What a payer signed beside what a call says already: from when to when the transfer is valid (ERC-3009).
+    struct SignedTransfer {
+        uint256 validAfter;
+        uint256 validBefore;
+        bytes signature;
+    }
 
     /// @notice What a class's owner put aside for sessions that are opened by quota.
     struct Fund {
@@ -111,6 +119,26 @@ abstract contract Balances is IVault, ReentrancyGuardTransient {
 
     function _deposit(address account, address asset, uint256 amount) internal {
         _take(msg.sender, asset, amount);
+        balanceOf[account][asset] += amount;
+        emit Deposited(account, asset, amount);
+    }
+
+    /// Adds money of an account's wallet to its balance, by a transfer to this contract that it signed.
+    function _depositSigned(
+        address account,
+        address asset,
+        uint256 amount,
+        bytes32 nonce,
+        SignedTransfer calldata transfer_
+    ) internal {
+        if (!parameters.isAccepted(asset)) revert AssetNotAccepted(asset);
+        uint256 before = IERC20(asset).balanceOf(address(this));
+        SignedTransfers.Transfer memory t = SignedTransfers.Transfer(
+            account, address(this), amount, transfer_.validAfter, transfer_.validBefore, nonce
+        );
+        SignedTransfers.receive_(asset, t, transfer_.signature);
+        uint256 received = IERC20(asset).balanceOf(address(this)) - before;
+        if (received != amount) revert AmountReceived(asset, amount, received);
         balanceOf[account][asset] += amount;
         emit Deposited(account, asset, amount);
     }

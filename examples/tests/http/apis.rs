@@ -86,9 +86,13 @@ pub async fn what_is_not_there_is_said_alike(served: &Served) {
     for url in [&served.url, &local] {
         let (status, models, _) = ask("GET", format!("{url}//v1//models"), "x").await;
         assert_eq!((status, &models["data"][0]["id"]), (200, &json!("dat:1:1")), "{url}");
+        // A node tells its prices to who only looks.
+        let is_node = *url == served.url;
+        let looked = if is_node { (402, "request.unpaid", None) } else { (405, "request.method", Some("POST")) };
         for (method, path, status, code, allow) in [
-            ("GET", "/v1/chat/completions", 405, "request.method", Some("POST")),
+            ("GET", "/v1/chat/completions", looked.0, looked.1, looked.2),
             ("DELETE", "/v1/models/dat:1:1", 405, "request.method", Some("GET,HEAD")),
+            ("DELETE", "/v1/completions", 405, "request.method", Some(if is_node { "POST,GET,HEAD" } else { "POST" })),
             ("GET", "/v1/responses/resp_1", 404, "request.path", None),
             ("GET", "/v1/models/%ff", 404, "request.model", None),
         ] {

@@ -189,7 +189,7 @@ async fn the_front_says_what_it_wants_and_what_is_wrong(served: &Served) {
     let (status, body, header) = call(chat.clone(), json_type(), question("dat:1:1")).await;
     let required: payment::Required = payment::decode(payment::REQUIRED, header.unwrap().as_bytes()).unwrap();
     assert_eq!((status, body["error"]["code"].as_str()), (402, Some("request.unpaid")));
-    let [accepted] = &required.accepts[..] else { panic!("one model is served") };
+    let [accepted] = &required.sessions().collect::<Vec<_>>()[..] else { panic!("one model is served") };
     assert_eq!(accepted.amount, accepted.extra.offer.offer.step().unwrap());
     let domain = served.stage.home.ledger().market().domain().clone();
     let offer = &accepted.extra.offer;

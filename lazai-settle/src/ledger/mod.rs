@@ -27,6 +27,7 @@ use crate::market::{Market, MarketError, Transaction};
 use crate::merkle::{Checkpoint, Inclusion};
 use crate::notice::{Cursor, Entry, Notice};
 use crate::session::Voucher;
+use crate::till::SignedTransfers;
 
 /// The chain's contracts did something else than the market's rules say: this ledger stops reading.
 #[derive(Debug, Error)]
@@ -180,6 +181,11 @@ pub trait Ledger: Send + Sync {
 
     /// The contract that holds the market's money, with which wallets open sessions; `None` without a chain.
     fn settlement_contract(&self) -> Option<Address> {
+        None
+    }
+
+    /// What plain wallets pay by signed transfers; `None` without a chain.
+    fn signed_transfers(&self) -> Option<&dyn SignedTransfers> {
         None
     }
 

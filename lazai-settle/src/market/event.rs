@@ -40,6 +40,17 @@ pub enum Event {
     OffersRevoked { node: Address, series: u64 },
     /// New parameters are in force.
     ParamsChanged { params: ParamsVersion, split: RevenueSplit },
+    /// A node was paid at once, without a session: the amount was split.
+    Paid {
+        payer: Address,
+        node: Address,
+        class: ClassId,
+        version: VersionNumber,
+        asset: Asset,
+        amount: Amount,
+        split: Split,
+        params: ParamsVersion,
+    },
     /// A change was proposed.
     Proposed { proposal: ProposalId, measure: Measure, voting_ends_s: u64 },
     /// A version's part of later versions' revenue went to its shares.

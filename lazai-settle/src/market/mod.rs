@@ -2,8 +2,8 @@
 //!
 //! [`Market::apply`] takes a signed transaction and the time, and gives events or an error; on error nothing has
 //! changed. Each phase of the scenario has a file: `datasets` (submit, refuse), `validators` (attest, stake, challenge),
-//! `tokens` (mint, transfer), `revenue` (settle, pass on, claim), `sessions` (open, top up, redeem, close), `funds`
-//! (sponsor quota), `votes` (propose, vote, execute), `measures` (carry out governance). The contracts do the same, and
+//! `tokens` (mint, transfer), `revenue` (settle, pass on, claim), `sessions` (open, top up, redeem, close), `sales` (pay at
+//! once), `funds` (sponsor quota), `votes` (propose, vote, execute), `measures` (carry out governance). The contracts do the same, and
 //! random operations through both check that.
 
 mod class;
@@ -14,6 +14,7 @@ mod funds;
 mod genesis;
 mod measures;
 mod revenue;
+mod sales;
 mod sessions;
 mod state;
 mod submission;
@@ -82,6 +83,9 @@ impl Market {
                 self.open_session(now_s, sender, *nonce, *consumer, offer, offer_signature, *payment)
             }
             Transaction::PassRevenue { class, version, asset } => self.pass_revenue(*class, *version, *asset),
+            Transaction::Pay { node, class, version, asset, amount } => {
+                self.pay(now_s, sender, *node, *class, *version, *asset, *amount)
+            }
             Transaction::Propose(measure) => self.propose(now_s, sender, measure),
             Transaction::RecordUsage { token, metric, amount } => {
                 self.record_usage(now_s, sender, *token, *metric, *amount)

@@ -138,6 +138,8 @@ pub enum Transaction {
     /// Passes revenue of later versions on: this version's part goes to its shares, and the part of the version that it
     /// comes after goes there. Anyone may.
     PassRevenue { class: ClassId, version: VersionNumber, asset: Asset },
+    /// Pays a node for replies of a version at once, without a session: split as a redeemed increment is.
+    Pay { node: Address, class: ClassId, version: VersionNumber, asset: Asset, amount: Amount },
     /// Proposes a measure.
     Propose(Measure),
     /// Takes quota off a token.

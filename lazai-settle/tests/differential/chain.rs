@@ -16,7 +16,8 @@ use revm::state::AccountInfo;
 use revm::{ExecuteCommitEvm, MainBuilder, MainContext, MainnetEvm};
 
 pub use lazai_settle::ledger::evm::abi::{
-    DataAnchoringToken, DatasetRegistry, MarketParameters, Settlement, ValidatorQuorum, ValidatorSet, from_evm, to_evm,
+    Balances, DataAnchoringToken, DatasetRegistry, MarketParameters, Settlement, Tills, ValidatorQuorum, ValidatorSet,
+    from_evm, to_evm,
 };
 
 sol!(Dollar, "../lazai-settle/artifacts/Dollar.json");
@@ -39,6 +40,7 @@ pub struct Chain {
     pub token: EvmAddress,
     pub settlement: EvmAddress,
     pub dollar: EvmAddress,
+    pub tills: EvmAddress,
     pub gas: u64,
     /// What a node would tell of it: each transaction is a block of its own.
     pub tape: std::sync::Arc<super::tape::Tape>,
@@ -75,6 +77,7 @@ impl Chain {
             token: deployer.create(4),
             settlement: deployer.create(5),
             dollar: deployer.create(0),
+            tills: deployer.create(6),
             gas: 0,
             tape: Default::default(),
             now_s,
@@ -111,6 +114,8 @@ impl Chain {
         chain.deploy(deployer, &DataAnchoringToken::BYTECODE, constructor.abi_encode());
         let constructor = Settlement::constructorCall { parameters_: chain.parameters, token_: chain.token };
         chain.deploy(deployer, &Settlement::BYTECODE, constructor.abi_encode());
+        let constructor = Tills::constructorCall { settlement_: chain.settlement };
+        chain.deploy(deployer, &Tills::BYTECODE, constructor.abi_encode());
         for person in everyone {
             let give = Dollar::giveCall { to: to_evm(person), amount: U256::from(WALLET) };
             chain.must(from_evm(deployer), chain.dollar, 0, &give);

@@ -132,6 +132,7 @@ pub fn follow(w: &World) -> EvmLedger {
 pub fn read_on(w: &World, folder: Option<&Path>, asked: &Asked) -> EvmLedger {
     let chain = &w.chain;
     let contracts = Contracts {
+        tills: Some(from_evm(chain.tills)),
         parameters: from_evm(chain.parameters),
         quorum: from_evm(chain.quorum),
         registry: from_evm(chain.registry),

@@ -1,6 +1,6 @@
 //! Two markets that are to be one: the Rust state machine and the contracts, with the same people and time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lazai_core::digest::sha256;
 use lazai_core::pov::{Contributor, Profile, PublicPart};
@@ -42,6 +42,8 @@ pub struct World {
     pub sessions: BTreeMap<SessionId, Tried>,
     pub tried: Vec<SessionId>,
     pub nonce: u64,
+    /// The numbers of signed transfers that were made, with who made them.
+    pub paid_nonces: BTreeSet<(usize, Digest)>,
     /// Nothing is tried that must be refused.
     pub careful: bool,
     random: u64,
@@ -91,6 +93,7 @@ impl World {
             sessions: BTreeMap::new(),
             tried: Vec::new(),
             nonce: 0,
+            paid_nonces: BTreeSet::new(),
             careful: false,
             // Hashed, since the streams of neighbouring numbers would overlap.
             random: u64::from_le_bytes(*sha256(&seed.to_le_bytes()).as_bytes().first_chunk().unwrap()),

@@ -2,13 +2,14 @@
 
 mod a2a;
 mod draining;
+mod exact;
 mod limits;
 mod offers;
 mod refusal;
 mod sealed;
 mod speech;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use axum::Router;
@@ -18,6 +19,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use lazai_core::Amount;
 use lazai_lora::Encoder;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -37,7 +39,7 @@ use crate::node::{ChatRequest, Node as _, NodeError, ReleaseRequest, SignedVouch
 use crate::provider::{OfferTerms, Provider};
 use crate::safety::SignedReport;
 use crate::wire::openai::{ApiError, BadRequest, CompletionRequest};
-use crate::wire::payment::{self, PAYMENT, PaidRequest, Payment, ReplyDetails};
+use crate::wire::payment::{AnyPayment, PAYMENT, PaidRequest, ReplyDetails};
 use crate::wire::talk::model_id;
 use draining::Draining;
 pub(super) use limits::{Limiter, unit_of};
@@ -100,6 +102,8 @@ struct Inner {
     metrics: Metrics,
     samples: Samples,
     told: Told,
+    /// The least for which a reply is sold at once, if any is.
+    at_once: OnceLock<Amount>,
 }
 
 impl Front {
@@ -111,9 +115,22 @@ impl Front {
         let [slots, speeches, releases] =
             [MAX_WAITING, MAX_SPEECHES, MAX_RELEASES].map(|most| Arc::new(Semaphore::new(most)));
         let (limiter, draining) = (Limiter::default(), Draining::default());
-        let (metrics, samples, told) = (Metrics::default(), Samples::default(), Told::default());
+        let (metrics, samples, told, at_once) =
+            (Metrics::default(), Samples::default(), Told::default(), OnceLock::new());
         Self(
-            Arc::new(Inner { provider, offers, slots, speeches, releases, limiter, draining, metrics, samples, told }),
+            Arc::new(Inner {
+                provider,
+                offers,
+                slots,
+                speeches,
+                releases,
+                limiter,
+                draining,
+                metrics,
+                samples,
+                told,
+                at_once,
+            }),
             None,
         )
     }
@@ -179,11 +196,14 @@ impl Front {
                         let span = traces::request(api.operation(), api.path(), &headers);
                         counted(&front, span, answer(&front, api, &headers, &body)).await
                     })
+                    .get(move |State(front): State<Self>| async move { front.priced(api).await })
                 }
                 Endpoint::Models => get(models),
+                Endpoint::Payments => get(exact::payments),
                 Endpoint::Model => get(model),
                 Endpoint::Embeddings => post(embeddings),
                 Endpoint::Speech => post(speech::speech),
+                Endpoint::Sessions => post(exact::open),
                 Endpoint::Vouchers => post(pay),
                 Endpoint::Releases => post(release),
                 Endpoint::Reports => post(report),
@@ -275,6 +295,7 @@ impl Front {
                 trail: reply.trail,
                 adapter: "claimed".into(),
                 device,
+                payment: None,
                 checked: None,
             };
             Ok(Made { details, notes: reply.notes, spoken: None })
@@ -325,21 +346,24 @@ async fn answer(front: &Front, api: Api, headers: &HeaderMap, body: &[u8]) -> Re
     let Some(header) = headers.get(PAYMENT) else {
         let error =
             ApiError::new(402, "request.unpaid", "open a session under one of the offers, and sign the request");
-        return Ok(front.0.offers.unpaid(error, api.path()).await);
+        return Ok(front.unpaid(error, api, Some(&asked)).await);
     };
-    let Payment { payload, .. } = payment::decode(PAYMENT, header.as_bytes())?;
+    let payment = AnyPayment::read(header.as_bytes())?;
     let Ok(slot) = front.0.slots.clone().try_acquire_owned() else {
         return Err(busy(format!("{MAX_WAITING} requests are waiting")));
     };
     let (serving, request) = (front.clone(), asked.request.clone());
     let served = |pieces| async move {
         let _slot = slot;
-        let served = serving.serve(api, payload, request, pieces).await;
+        let served = match payment {
+            AnyPayment::Session(claim) => serving.serve(api, claim, request, pieces).await,
+            AnyPayment::Exact(payment) => serving.sell(api, *payment, request, pieces).await,
+        };
         // One that is streamed was answered before it failed.
         served.inspect_err(|error| traces::failed(&Span::current(), error))
     };
     match reply::answer(&asked, served).await {
-        Err(error) if error.status == 402 => Ok(front.0.offers.unpaid(error, api.path()).await),
+        Err(error) if error.status == 402 => Ok(front.unpaid(error, api, Some(&asked)).await),
         answered => answered,
     }
 }

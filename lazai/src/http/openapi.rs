@@ -30,10 +30,12 @@ pub(super) enum Endpoint {
     Mcp,
     Model,
     Models,
+    Payments,
     Releases,
     Reply(Api),
     Reports,
     Sealed,
+    Sessions,
     Speech,
     Vouchers,
 }
@@ -46,10 +48,14 @@ impl Server {
     pub fn endpoints(self) -> Vec<Endpoint> {
         use Endpoint::{Agent, AgentCard, CharacterAgent, CharacterCard, Mcp};
         use Endpoint::{
-            Budget, Document, Embeddings, Health, Model, Models, Releases, Reports, Sealed, Speech, Vouchers,
+            Budget, Document, Embeddings, Health, Model, Models, Payments, Releases, Reports, Sealed, Sessions, Speech,
+            Vouchers,
         };
         let own: &[Endpoint] = match self {
-            Self::Node => &[Models, Model, Embeddings, Speech, Vouchers, Releases, Reports, Sealed, Health, Document],
+            Self::Node => &[
+                Models, Model, Embeddings, Speech, Payments, Sessions, Vouchers, Releases, Reports, Sealed, Health,
+                Document,
+            ],
             Self::Proxy => &[Models, Model, Embeddings, Speech, Budget, Mcp, Document],
         };
         let agents = [AgentCard, CharacterCard, Agent, CharacterAgent];
@@ -151,11 +157,12 @@ impl Server {
             // What goes wrong with a message is told in the answer to it.
             Endpoint::Agent | Endpoint::Mcp => Vec::new(),
             Endpoint::CharacterAgent => vec![404],
-            Endpoint::AgentCard | Endpoint::Models => vec![500, 503],
+            Endpoint::AgentCard | Endpoint::Models | Endpoint::Payments => vec![500, 503],
             Endpoint::CharacterCard | Endpoint::Model => vec![404, 500, 503],
             Endpoint::Embeddings => vec![400, 401, 404, 500],
             Endpoint::Sealed => vec![400, 404, 500],
             Endpoint::Reply(_) | Endpoint::Speech => vec![400, 402, 403, 409, 500, 502, 503],
+            Endpoint::Sessions => vec![400, 403, 500, 503],
             Endpoint::Vouchers | Endpoint::Releases | Endpoint::Reports => vec![400, 402, 403, 409, 500, 503],
         };
         if endpoint.is_post() {
@@ -215,10 +222,12 @@ impl Endpoint {
             Self::Mcp => "/mcp",
             Self::Model => "/v1/models/{id}",
             Self::Models => "/v1/models",
+            Self::Payments => "/.well-known/x402",
             Self::Releases => "/v1/lazai/releases",
             Self::Reply(api) => api.path(),
             Self::Reports => "/v1/lazai/reports",
             Self::Sealed => GATEWAY,
+            Self::Sessions => "/v1/lazai/sessions",
             Self::Speech => crate::wire::speech::PATH,
             Self::Vouchers => "/v1/lazai/vouchers",
         }
@@ -241,12 +250,14 @@ impl Endpoint {
             Self::Mcp => "mcp",
             Self::Model => "retrieveModel",
             Self::Models => "listModels",
+            Self::Payments => "payments",
             Self::Releases => "release",
             Self::Reply(Api::Chat) => "createChatCompletion",
             Self::Reply(Api::Completions) => "createCompletion",
             Self::Reply(Api::Responses) => "createResponse",
             Self::Reports => "report",
             Self::Sealed => "sealed",
+            Self::Sessions => "open",
             Self::Speech => "createSpeech",
             Self::Vouchers => "pay",
         }
@@ -265,6 +276,7 @@ impl Endpoint {
             Self::Mcp => "A message of an agent that calls tools (MCP, JSON-RPC).",
             Self::Model => "A character, or an encoder.",
             Self::Models => "The characters that answer, with their signed offers.",
+            Self::Payments => "What is for sale, and every way to pay for it (x402).",
             Self::Releases => "Asks the node to want no more of a session.",
             Self::Reply(Api::Chat) => "A reply to messages.",
             Self::Reply(Api::Completions) => "A reply to a prompt, which is one message of the user.",
@@ -272,6 +284,9 @@ impl Endpoint {
             Self::Reports => "Reports a character to its node.",
             Self::Sealed => {
                 "Any other request, sealed to the key that the list of models tells: chunked Oblivious HTTP."
+            }
+            Self::Sessions => {
+                "Opens a session that its payer signed for with one signature (ERC-3009); the node pays the gas."
             }
             Self::Speech => "Speaks a text with a character's voice.",
             Self::Vouchers => "Pays for replies.",
@@ -288,7 +303,7 @@ impl Endpoint {
         match self {
             Self::AgentCard | Self::CharacterCard => None,
             Self::Agent | Self::CharacterAgent | Self::Mcp => Some("RpcRequest"),
-            Self::Budget | Self::Document | Self::Health | Self::Model | Self::Models => None,
+            Self::Budget | Self::Document | Self::Health | Self::Model | Self::Models | Self::Payments => None,
             Self::Embeddings => Some("EmbeddingRequest"),
             Self::Releases => Some("ReleaseRequest"),
             Self::Reply(Api::Chat) => Some("ChatRequest"),
@@ -296,6 +311,7 @@ impl Endpoint {
             Self::Reply(Api::Responses) => Some("ResponseRequest"),
             Self::Reports => Some("SignedReport"),
             Self::Sealed => Some("SealedMessage"),
+            Self::Sessions => Some("SignedOpening"),
             Self::Speech => Some("SpeechRequest"),
             Self::Vouchers => Some("SignedVoucher"),
         }
@@ -322,7 +338,9 @@ impl Endpoint {
             Self::Health => of("Health"),
             Self::Model => of("Model"),
             Self::Models => of("ModelList"),
+            Self::Payments => of("Payments"),
             Self::Releases => of("SignedRelease"),
+            Self::Sessions => of("Opened"),
             Self::Sealed => {
                 ("200", json!({"description": "The answer, sealed.", "content": {ANSWER_TYPE: json("SealedMessage")}}))
             }

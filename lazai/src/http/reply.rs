@@ -234,8 +234,12 @@ async fn whole(mut telling: Telling, mut pieces: UnboundedReceiver<Piece>) -> Re
         body["lazai_missing"] = error.body()["error"].take();
     }
     let mut response = axum::Json(body).into_response();
-    if let Some(served) = last
-        && let Ok(value) = HeaderValue::from_str(&encode(&PaymentResponse::of(&served.receipt)))
+    let told = last.map(|served| match &served.payment {
+        Some(settled) => encode(&settled.with(&served.receipt)),
+        None => encode(&PaymentResponse::of(&served.receipt)),
+    });
+    if let Some(told) = told
+        && let Ok(value) = HeaderValue::from_str(&told)
     {
         response.headers_mut().insert(PAYMENT_RESPONSE, value);
     }

@@ -6,7 +6,7 @@ use lazai_core::message::Message;
 use lazai_core::sign::SignatureError;
 use lazai_core::{Address, Amount, SessionId};
 use lazai_settle::market::MarketError;
-use lazai_settle::session::Session;
+use lazai_settle::session::{Offer, Session};
 
 use super::Provider;
 use super::page::Page;
@@ -112,11 +112,11 @@ impl Provider {
         Ok(())
     }
 
-    /// That the prompt is within the offer's ceiling.
-    pub(super) fn check_length(&self, session: &Session, prompt: &[Message]) -> Result<(), NodeError> {
+    /// The prompt's tokens, which are within the offer's ceiling.
+    pub(super) fn check_length(&self, offer: &Offer, prompt: &[Message]) -> Result<u64, NodeError> {
         let tokens = self.generator.prompt_tokens(prompt);
         let tokens = tokens.map_err(|e| NodeError::Generation { reason: e.to_string() })?;
-        let ceiling = session.offer.prompt_ceiling;
-        if tokens > ceiling.into() { Err(NodeError::PromptTooLong { tokens, ceiling }) } else { Ok(()) }
+        let ceiling = offer.prompt_ceiling;
+        if tokens > ceiling.into() { Err(NodeError::PromptTooLong { tokens, ceiling }) } else { Ok(tokens) }
     }
 }

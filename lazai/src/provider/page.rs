@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Provider;
 use super::book::{BookError, Claim, Matter};
+use super::sale::KeptSale;
 use crate::node::{Asked, ChatReply, NodeError, SignedVoucher};
 use crate::speech::SignedSpeechReceipt;
 
@@ -57,6 +58,9 @@ pub(super) struct Page {
     pub begun: Option<Begun>,
     #[serde(default, skip_serializing_if = "Moderated::is_none")]
     pub moderated: Moderated,
+    /// A reply that is paid at once: the page is of no session then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sale: Option<KeptSale>,
     /// The node signed that the session may end: it is not served any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub released: bool,
@@ -164,7 +168,7 @@ impl KeptReply {
         Ok(Self::Sealed(SealedReply { sealed: hex::encode(sealed) }))
     }
 
-    fn open(self, asked: &Asked, salt: Digest) -> Result<ChatReply, NodeError> {
+    pub fn open(self, asked: &Asked, salt: Digest) -> Result<ChatReply, NodeError> {
         let failed = |reason: &dyn std::fmt::Display| BookError::new(asked.session, reason);
         let sealed = match self {
             Self::Clear(reply) => return Ok(*reply),

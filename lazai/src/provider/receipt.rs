@@ -5,7 +5,7 @@ use lazai_core::message::{Message, Role};
 use lazai_core::{Digest, SessionId};
 use lazai_lora::GenerateError;
 use lazai_lora::generate::{GenerateJob, Reply, Sampler};
-use lazai_settle::session::{Receipt, Session};
+use lazai_settle::session::{Offer, Receipt, Session};
 use serde_json::Value;
 
 use super::Provider;
@@ -16,10 +16,10 @@ use crate::node::{ChatRequest, NodeError, reply_digest};
 const MOST_LOGPROBS: u64 = 32 << 10;
 
 /// What a model gets.
-struct Prompt {
+pub(super) struct Prompt {
     /// What all conversations with the character begin with.
     shared: Vec<Message>,
-    messages: Vec<Message>,
+    pub messages: Vec<Message>,
 }
 
 /// A reply that was made.
@@ -47,8 +47,8 @@ impl Provider {
         }
         admitted?;
         // A prompt takes work to build: only for who may have a reply.
-        let prompt = self.prompt(&session, request)?;
-        self.check_length(&session, &prompt.messages)?;
+        let prompt = self.prompt(&session.offer, &request.messages)?;
+        self.check_length(&session.offer, &prompt.messages)?;
         let left = page.begun.is_some_and(|begun| begun.left);
         let asked = request.asked();
         let begin = |begun| {
@@ -93,20 +93,19 @@ impl Provider {
     }
 
     /// The prompt for a request: behind the character's card, if the version's public part asks for it.
-    fn prompt(&self, session: &Session, request: &ChatRequest) -> Result<Prompt, NodeError> {
+    pub(super) fn prompt(&self, offer: &Offer, messages: &[Message]) -> Result<Prompt, NodeError> {
         let market = self.account.ledger().market();
-        let card = self.cards.of(&market, session.offer.class, session.offer.version);
+        let card = self.cards.of(&market, offer.class, offer.version);
         let card = card.map_err(|error| NodeError::Generation { reason: format!("the character's card: {error}") })?;
         Ok(match card {
-            Some(card) => Prompt {
-                shared: vec![Message::new(Role::System, card.system())],
-                messages: card.messages(&request.messages),
-            },
-            None => Prompt { shared: Vec::new(), messages: request.messages.clone() },
+            Some(card) => {
+                Prompt { shared: vec![Message::new(Role::System, card.system())], messages: card.messages(messages) }
+            }
+            None => Prompt { shared: Vec::new(), messages: messages.to_vec() },
         })
     }
 
-    async fn generate(
+    pub(super) async fn generate(
         &self,
         session: &Session,
         page: &Page,

@@ -9,6 +9,7 @@
 //! | [`speech`] | OpenAI's speech, and what pays for it |
 //! | [`sealed`] | any of it, sealed to the node |
 //! | [`payment`] | the headers that pay, as x402 (version 2) has them |
+//! | [`exact`] | x402's scheme `exact`: one reply, paid at once by any wallet |
 //!
 //! Unpaid requests get status 402 with offers in the header `PAYMENT-REQUIRED`; paid requests carry `PAYMENT-SIGNATURE`, and their
 //! answers `PAYMENT-RESPONSE`, under the scheme [`SCHEME`](payment::SCHEME).
@@ -17,6 +18,7 @@
 pub(crate) mod completions;
 #[cfg(feature = "node")]
 pub(crate) mod embeddings;
+pub mod exact;
 pub mod logprobs;
 mod messages;
 pub mod openai;

@@ -15,6 +15,7 @@ use lazai_core::{Amount, Digest, Domain, LedgerId, SessionId, Signature};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::exact::{self, ExactPayment, ExactRequirement, Settlement};
 use super::openai::ApiError;
 use crate::conversation::Checked;
 use crate::node::{SignedOffer, SignedReceipt, SignedVoucher};
@@ -41,8 +42,36 @@ pub struct Required {
     pub error: String,
     /// The requested resource.
     pub resource: Resource,
-    /// The payment options: one per model.
-    pub accepts: Vec<Requirement>,
+    /// The payment options: a session for each model, and where replies are sold singly, a price for one.
+    pub accepts: Vec<Accepted>,
+}
+
+impl Required {
+    /// The options of the scheme [`SCHEME`].
+    pub fn sessions(&self) -> impl Iterator<Item = &Requirement> {
+        self.accepts.iter().filter_map(|accepted| match accepted {
+            Accepted::Session(requirement) => Some(&**requirement),
+            Accepted::Exact(_) => None,
+        })
+    }
+
+    /// The options of the scheme [`exact`](super::exact).
+    pub fn exact(&self) -> impl Iterator<Item = &ExactRequirement> {
+        self.accepts.iter().filter_map(|accepted| match accepted {
+            Accepted::Exact(requirement) => Some(&**requirement),
+            Accepted::Session(_) => None,
+        })
+    }
+}
+
+/// A way to pay, by its scheme.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Accepted {
+    /// A session.
+    Session(Box<Requirement>),
+    /// One reply at once.
+    Exact(Box<ExactRequirement>),
 }
 
 /// The resource for sale.
@@ -95,6 +124,41 @@ pub struct Payment {
     pub x402_version: u32,
     /// The request.
     pub payload: PaidRequest,
+}
+
+/// A payment, by its scheme.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AnyPayment {
+    /// A request of a session.
+    Session(PaidRequest),
+    /// A signed transfer.
+    Exact(Box<ExactPayment>),
+}
+
+#[derive(Deserialize)]
+struct Schemed {
+    #[serde(default)]
+    accepted: Option<Scheme>,
+}
+
+#[derive(Deserialize)]
+struct Scheme {
+    #[serde(default)]
+    scheme: String,
+}
+
+impl AnyPayment {
+    /// Reads the header [`PAYMENT`].
+    ///
+    /// # Errors
+    /// [`ApiError`] with status 400.
+    pub fn read(header: &[u8]) -> Result<Self, ApiError> {
+        let Schemed { accepted } = decode(PAYMENT, header)?;
+        if accepted.is_some_and(|accepted| accepted.scheme == exact::SCHEME) {
+            return decode(PAYMENT, header).map(|payment| Self::Exact(Box::new(payment)));
+        }
+        decode(PAYMENT, header).map(|Payment { payload, .. }| Self::Session(payload))
+    }
 }
 
 /// A request, without the words of its body.
@@ -152,6 +216,9 @@ pub struct ReplyDetails {
     pub adapter: String,
     /// The device that the node claims; `remote` if it asked a server of its own.
     pub device: String,
+    /// What became of the payment of a reply that was paid at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment: Option<Settlement>,
     /// The proxy's checks of the receipt; nodes leave this out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checked: Option<Checked>,

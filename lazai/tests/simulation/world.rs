@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use alloy_sol_types::sol;
 use lazai::core::{Address, Amount, Asset, BasisPoints, SessionId, SubmissionId};
 use lazai::provider::Standing;
 use lazai::settle::governance::Params;
 use lazai::settle::ledger::LedgerError;
-use lazai::settle::ledger::evm::abi::to_evm;
+use lazai::settle::ledger::evm::abi::{from_evm, to_evm};
 use lazai::settle::ledger::evm::{Deployment, EvmLedger, Founding, Pace};
 use lazai::settle::market::Transaction;
 use lazai::settle::merkle::Checkpoint;
@@ -25,6 +26,8 @@ use super::lies::Lies;
 use super::node::{Life, Served};
 use super::people::OTHERS;
 pub use super::people::{COINS, HONEST, VALIDATORS, VOTERS, address, signer};
+
+sol!(Dollar, "../lazai-settle/artifacts/Dollar.json");
 
 /// Programs that run by themselves, each with a ledger of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,6 +55,8 @@ struct Running {
 pub struct World {
     pub chain: Arc<Mutex<Chain>>,
     pub deployment: Deployment,
+    /// An ERC-20 that the market takes.
+    pub dollar: Asset,
     pub pace: Pace,
     pub dice: Dice,
     folder: tempfile::TempDir,
@@ -85,17 +90,20 @@ pub fn params() -> Params {
 }
 
 /// A chain with the market's contracts, deployed once for all seeds.
-fn deployed() -> (Chain, Deployment) {
-    static DEPLOYED: OnceLock<(Chain, Deployment)> = OnceLock::new();
+fn deployed() -> (Chain, Deployment, Asset) {
+    static DEPLOYED: OnceLock<(Chain, Deployment, Asset)> = OnceLock::new();
     let make = || {
         let names = VALIDATORS.iter().chain(&VOTERS).chain(&OTHERS).chain(&["deployer"]);
         let accounts: Vec<_> = names.map(|name| to_evm(address(name))).collect();
         let chain = Arc::new(Mutex::new(Chain::new(&accounts, COINS)));
         let (fuse, dice) = (Arc::new(AtomicI64::new(-1)), Arc::new(Mutex::new(Dice::new(0))));
         let line = Line { chain: chain.clone(), fuse, dice, lossy: 0, lies: None, looks: Arc::default() };
+        let dollar = chain.lock().unwrap().send(&signer("deployer"), None, Dollar::BYTECODE.clone());
+        chain.lock().unwrap().tick();
+        let dollar = Asset(from_evm(dollar));
         let founding = Founding {
             params: params(),
-            assets: Vec::new(),
+            assets: vec![dollar],
             validators: VALIDATORS.map(|name| (address(name), 1)).into(),
             voters: VOTERS.map(|name| (address(name), 10u128.pow(18))).to_vec(),
             guardian: Address::ZERO,
@@ -108,7 +116,7 @@ fn deployed() -> (Chain, Deployment) {
         for _ in 0..16 {
             chain.tick();
         }
-        (chain, deployment)
+        (chain, deployment, dollar)
     };
     DEPLOYED.get_or_init(make).clone()
 }
@@ -116,7 +124,7 @@ fn deployed() -> (Chain, Deployment) {
 impl World {
     pub fn new(seed: u64) -> Self {
         let mut dice = Dice::of(seed, "world");
-        let (mut chain, deployment) = deployed();
+        let (mut chain, deployment, dollar) = deployed();
         let depth = 1 + dice.below(12);
         chain.dice = Dice::of(seed, "chain");
         chain.deepest = depth;
@@ -135,6 +143,7 @@ impl World {
         Self {
             chain: Arc::new(Mutex::new(chain)),
             deployment,
+            dollar,
             pace: Pace { depth, poll: Duration::ZERO, resend_after: 3, patience: 400, ..Pace::default() },
             lossy: [0, 40, 200][dice.below(3) as usize],
             dice,
@@ -148,6 +157,11 @@ impl World {
             crashes: 0,
             sent: 0,
         }
+    }
+
+    /// A market whose people's providers of the chain tell the truth, whatever else happens.
+    pub fn undeceived(seed: u64) -> Self {
+        Self { deceived: None, ..Self::new(seed) }
     }
 
     /// A market on a chain on which everything goes well.

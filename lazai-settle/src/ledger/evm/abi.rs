@@ -50,6 +50,11 @@ sol!(
 );
 sol!(
     #[sol(all_derives = true)]
+    Tills,
+    "artifacts/Tills.json"
+);
+sol!(
+    #[sol(all_derives = true)]
     ValidatorQuorum,
     "artifacts/ValidatorQuorum.json"
 );
@@ -287,7 +292,8 @@ pub fn refusal(data: &[u8]) -> String {
         .or_else(|| of::<DataAnchoringToken::DataAnchoringTokenErrors>(data))
         .or_else(|| of::<MarketGovernor::MarketGovernorErrors>(data))
         .or_else(|| of::<MarketParameters::MarketParametersErrors>(data))
-        .or_else(|| of::<MarketTimelock::MarketTimelockErrors>(data));
+        .or_else(|| of::<MarketTimelock::MarketTimelockErrors>(data))
+        .or_else(|| of::<Tills::TillsErrors>(data));
     // `Error(string)` and `Panic(uint256)`; anything else it would take for text.
     let standard = data.starts_with(&[0x08, 0xc3, 0x79, 0xa0]) || data.starts_with(&[0x4e, 0x48, 0x7b, 0x71]);
     let told = known.or_else(|| decode_revert_reason(data).filter(|_| standard));

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::abi::{
     DataAnchoringToken, DatasetRegistry, GovernanceToken, MarketGovernor, MarketParameters, MarketTimelock, Settlement,
-    ValidatorQuorum, ValidatorSet, from_evm, params, to_evm,
+    Tills, ValidatorQuorum, ValidatorSet, from_evm, params, to_evm,
 };
 use crate::governance::{MAX_WINDOW_S, MIN_TIMELOCK_S, OutOfBounds, Params};
 use crate::market::{chain_domain, chain_ledger_id};
@@ -31,6 +31,9 @@ pub struct Contracts {
     pub governor: Address,
     /// The timelock: governance's account, the pool's too.
     pub timelock: Address,
+    /// `Tills`, if it was deployed: a market without them takes no payments at once from plain wallets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tills: Option<Address>,
 }
 
 impl Contracts {
@@ -101,7 +104,8 @@ impl Founding {
 /// The contracts name each other as immutables, so their addresses follow from `deployer` and `nonce`.
 pub(super) fn creations(founding: &Founding, deployer: Address, nonce: u64) -> (Vec<Bytes>, Contracts) {
     let at = |n: u64| to_evm(deployer).create(nonce + n);
-    let [votes, timelock, governor, parameters, quorum, registry, token, settlement] = [0, 1, 2, 3, 4, 5, 6, 7].map(at);
+    let [votes, timelock, governor, parameters, quorum, registry, token, settlement, tills] =
+        [0, 1, 2, 3, 4, 5, 6, 7, 8].map(at);
     let (holders, amounts) = founding.voters.iter().map(|&(v, units)| (to_evm(v), U256::from(units))).unzip();
     let members = founding.validators.iter();
     let members = members.map(|(&v, &weight)| ValidatorSet::Member { member: to_evm(v), weight }).collect();
@@ -160,6 +164,7 @@ pub(super) fn creations(founding: &Founding, deployer: Address, nonce: u64) -> (
             &Settlement::BYTECODE,
             Settlement::constructorCall { parameters_: parameters, token_: token }.abi_encode(),
         ),
+        create(&Tills::BYTECODE, Tills::constructorCall { settlement_: settlement }.abi_encode()),
     ];
     let contracts = Contracts {
         parameters: from_evm(parameters),
@@ -169,6 +174,7 @@ pub(super) fn creations(founding: &Founding, deployer: Address, nonce: u64) -> (
         settlement: from_evm(settlement),
         governor: from_evm(governor),
         timelock: from_evm(timelock),
+        tills: Some(from_evm(tills)),
     };
     (inits, contracts)
 }

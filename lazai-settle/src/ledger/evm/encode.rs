@@ -131,6 +131,10 @@ pub fn transaction(
             call(registry, 0, &DatasetRegistry::refuseCall { id: id32(*submission), reason: reason.clone() })
         }
         Transaction::RevokeOffers => call(settlement, 0, &Settlement::revokeOffersCall {}),
+        Transaction::Pay { node, class, version, asset, amount } => {
+            let (node, asset, amount) = (to_evm(*node), to_evm(asset.0), amount.base_units());
+            call(settlement, 0, &Settlement::payCall { node, class: class.0, version: version.0, asset, amount })
+        }
         Transaction::PassRevenue { class, version, asset } => {
             let (class, version, asset) = (number(class.0), version.0, to_evm(asset.0));
             call(token, 0, &DataAnchoringToken::passCall { classId: class, version, asset })
@@ -250,7 +254,7 @@ fn lacking(market: &Market, sender: Address, asset: Asset, wanted: u128) -> u128
     if asset == Asset::NATIVE { missing } else { 0 }
 }
 
-fn ninety_six_bits(deposit: u128) -> Result<Uint<96, 2>, MarketError> {
+pub(super) fn ninety_six_bits(deposit: u128) -> Result<Uint<96, 2>, MarketError> {
     Uint::try_from(deposit).map_err(|_| MarketError::TooMany { what: "base units of a deposit" })
 }
 

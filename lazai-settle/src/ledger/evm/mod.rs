@@ -11,6 +11,7 @@
 //! | `orders`, `send` | transactions from preparation to confirmation: nonces, fees, lost transactions, keys |
 //! | `fate` | the outcome of a transaction, shown by the block that decided it |
 //! | `rpc`, `endpoints` | the chain's node, or several that must agree |
+//! | `tills` | payments at once from plain wallets |
 //! | `witness` | checks of their answers against hashes |
 //!
 //! ```no_run
@@ -51,6 +52,7 @@ mod orders;
 mod reader;
 mod rpc;
 mod send;
+mod tills;
 mod transport;
 mod turns;
 mod view;
@@ -83,6 +85,7 @@ use crate::market::{Genesis, Market, MarketError, Transaction};
 use crate::merkle::{self, Checkpoint, Inclusion};
 use crate::notice::{Action, Cursor, Entry, Notice};
 use crate::session::Voucher;
+use crate::till::{Sale, SignedAuthorization, SignedOpening, SignedTransfers};
 
 sol! {
     /// The part of ERC-20 that is used here.
@@ -140,6 +143,7 @@ struct Inner {
     view: Mutex<View>,
     /// One transaction of an account is given its nonce at a time: nonces have an order.
     turns: Turns<Address>,
+    known_tills: Mutex<tills::Known>,
     /// One order of a key is under way at a time.
     keys: Turns<(Address, Digest)>,
 }
@@ -181,6 +185,7 @@ impl EvmLedger {
             view: Mutex::new(view),
             turns: Turns::default(),
             keys: Turns::default(),
+            known_tills: Mutex::default(),
         })))
     }
 
@@ -340,6 +345,10 @@ impl Ledger for EvmLedger {
 
     fn settlement_contract(&self) -> Option<Address> {
         Some(self.deployment().contracts.settlement)
+    }
+
+    fn signed_transfers(&self) -> Option<&dyn SignedTransfers> {
+        self.deployment().contracts.tills.map(|_| self as &dyn SignedTransfers)
     }
 
     fn refresh(&self) -> LedgerFuture<'_, ()> {

@@ -11,6 +11,8 @@ pub(super) enum Order {
     Deposit { asset: Asset, amount: Amount },
     Withdraw { asset: Asset, amount: Amount },
     Approve { asset: Asset },
+    Sale(Sale, SignedAuthorization),
+    OpenFor(Box<SignedOpening>),
 }
 
 /// The next step of an order.
@@ -165,6 +167,11 @@ impl Inner {
                 let (asset, amount) = (to_evm(asset.0), U256::from(amount.base_units()));
                 call(0, Settlement::withdrawCall { asset, to: to_evm(sender), amount }.abi_encode())
             }
+            Order::Sale(sale, payment) => {
+                let tills = contracts.tills.ok_or(LedgerError::Reverted { reason: "no tills".into() })?;
+                tills::call(tills, *sale, payment)
+            }
+            Order::OpenFor(opening) => tills::opening(contracts.settlement, opening)?,
             Order::Approve { asset } => {
                 let approve = IERC20::approveCall { spender: settlement, amount: U256::MAX };
                 Call { to: to_evm(asset.0), value: 0, data: approve.abi_encode().into() }
@@ -307,6 +314,10 @@ impl Order {
                 Action::Transaction(done),
             ) => wanted == done,
             (Self::Transaction(wanted), Action::Transaction(done)) => kind(wanted) == kind(done),
+            (Self::OpenFor(wanted), Action::Transaction(OpenSession { nonce, consumer, offer, .. })) => {
+                (wanted.nonce, wanted.consumer, &wanted.offer) == (*nonce, *consumer, offer)
+            }
+            (Self::Sale(..), Action::Transaction(Transaction::Pay { .. })) => true,
             (Self::Redeem(_), Action::Transaction(Transaction::Redeem { .. })) => true,
             (Self::Deposit { .. } | Self::Withdraw { .. }, Action::Crossed(_)) => true,
             _ => false,

@@ -1,9 +1,13 @@
 //! Random operations, each done by both.
 
+mod opened;
+mod sales;
 mod sessions;
 mod tokens;
 mod validation;
 
+pub use opened::*;
+pub use sales::*;
 pub use sessions::*;
 pub use tokens::*;
 pub use validation::*;
@@ -95,7 +99,7 @@ pub fn refuse_in_bytes(w: &mut World, id: SubmissionId, reason: &[u8]) -> Result
 }
 
 pub fn random(w: &mut World) -> Told {
-    match w.below(54) {
+    match w.below(60) {
         0 => deposit(w),
         1 => withdraw(w),
         2 => transfer(w),
@@ -110,6 +114,9 @@ pub fn random(w: &mut World) -> Told {
         50 | 51 => top_up(w),
         52 => sponsor(w),
         53 if w.one_in(8) => revoke_offers(w),
+        54 | 55 => pay(w),
+        56 | 57 => pay_till(w),
+        58 | 59 => open_for(w),
         30..=32 => claim(w),
         33 => sell(w),
         34 | 35 => move_value(w),

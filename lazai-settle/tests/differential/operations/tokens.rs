@@ -189,7 +189,7 @@ pub fn use_quota(w: &mut World) -> Told {
 }
 
 /// The version number of a class, mostly one that there is, as both sides say it.
-fn some_version(w: &mut World, class: ClassId) -> u32 {
+pub fn some_version(w: &mut World, class: ClassId) -> u32 {
     let versions = w.market.class(class).map_or(0, |c| c.versions.len() as u64);
     match versions {
         _ if w.one_in(10) => w.below(versions + 2) as u32,

@@ -14,6 +14,7 @@ use crate::http::a2a::{self, Message, Method, State as TaskState, Task};
 use crate::http::reply::Mark;
 use crate::http::rpc::{self, Incoming, Request, RpcError};
 use crate::wire::openai::ApiError;
+use crate::wire::payment::Accepted;
 
 type OfTls = Option<Extension<OverTls>>;
 
@@ -92,7 +93,7 @@ async fn wanted(front: &Front, path: &str, method: &str, params: &Value) -> Resu
     let words = "open a session under one of the offers, and ask for replies over HTTP; the loopback proxy does both";
     let mut required = front.0.offers.required(words, path).await.map_err(RpcError::from)?;
     if let Some(id) = path.strip_prefix(ENDPOINT).and_then(|rest| rest.strip_prefix('/')) {
-        required.accepts.retain(|one| one.extra.model == id);
+        required.accepts.retain(|one| matches!(one, Accepted::Session(one) if one.extra.model == id));
         if required.accepts.is_empty() {
             return Err(no_model(id).into());
         }

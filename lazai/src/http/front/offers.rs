@@ -20,8 +20,9 @@ use crate::conversation::{asks_for_the_card, published};
 use crate::node::SignedOffer;
 use crate::provider::{OfferTerms, Provider};
 use crate::speech::SignedSpeechTerms;
+use crate::wire::exact::ExactRequirement;
 use crate::wire::openai::ApiError;
-use crate::wire::payment::{self, Extra, REQUIRED, Required, Requirement, Resource, SCHEME};
+use crate::wire::payment::{self, Accepted, Extra, REQUIRED, Required, Requirement, Resource, SCHEME};
 use crate::wire::talk::model_id;
 
 /// The validity of an offer that is given out, in seconds.
@@ -95,6 +96,15 @@ impl Offers {
         Ok(signed)
     }
 
+    /// The offer of a model, if it is one of the node's.
+    pub(super) async fn of_model(&self, model: &str) -> Result<Option<SignedOffer>, ApiError> {
+        let named = self.all.iter().find(|(terms, _)| model_id(terms.class, terms.version) == model);
+        match named {
+            Some(named) => self.one(named, self.now()).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     pub(super) async fn each(&self) -> Result<Vec<SignedOffer>, ApiError> {
         let (now, mut offers) = (self.now(), Vec::with_capacity(self.all.len()));
         for terms in &self.all {
@@ -127,16 +137,17 @@ impl Offers {
             x402_version: 2,
             error: error.into(),
             resource: Resource { url: url.into(), description: "replies of a character".into() },
-            accepts: offers.into_iter().filter_map(|offer| requirement(&market, offer)).collect(),
+            accepts: offers.into_iter().filter_map(|offer| requirement(&market, offer)).collect::<Vec<_>>(),
         })
     }
 
     /// Status 402, with everything that is needed to pay.
-    pub(super) async fn unpaid(&self, error: ApiError, url: &str) -> Response {
-        let required = match self.required(&error.message, url).await {
+    pub(super) async fn unpaid(&self, error: ApiError, url: &str, exact: Vec<ExactRequirement>) -> Response {
+        let mut required = match self.required(&error.message, url).await {
             Ok(required) => required,
             Err(error) => return error.into_response(),
         };
+        required.accepts.extend(exact.into_iter().map(|one| Accepted::Exact(Box::new(one))));
         let mut body = error.body();
         body["payment"] = json!(required);
         let mut response = error.into_response();
@@ -150,9 +161,9 @@ impl Offers {
     }
 }
 
-fn requirement(market: &Market, signed: SignedOffer) -> Option<Requirement> {
+fn requirement(market: &Market, signed: SignedOffer) -> Option<Accepted> {
     let offer = &signed.offer;
-    Some(Requirement {
+    Some(Accepted::Session(Box::new(Requirement {
         scheme: SCHEME.into(),
         network: payment::network(market.domain(), market.ledger()),
         amount: offer.step().ok()?,
@@ -160,7 +171,7 @@ fn requirement(market: &Market, signed: SignedOffer) -> Option<Requirement> {
         pay_to: offer.node.to_string(),
         max_timeout_seconds: offer.session_s,
         extra: Extra { ledger: market.ledger(), model: model_id(offer.class, offer.version), offer: signed },
-    })
+    })))
 }
 
 /// The character's name, from the public part that its version was submitted with.

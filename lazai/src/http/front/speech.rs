@@ -29,7 +29,7 @@ async fn answer(front: &Front, headers: &HeaderMap, body: &[u8]) -> Result<Respo
     let asked = SpeechCall::parse(body)?;
     let Some(header) = headers.get(PAYMENT) else {
         let reason = "open a session under one of the offers, and sign the request under the model's terms of speech";
-        return Ok(front.0.offers.unpaid(ApiError::new(402, "request.unpaid", reason), PATH).await);
+        return Ok(front.0.offers.unpaid(ApiError::new(402, "request.unpaid", reason), PATH, Vec::new()).await);
     };
     let SpeechPayment { payload, .. } = payment::decode(PAYMENT, header.as_bytes())?;
     let Ok(slot) = front.0.speeches.clone().try_acquire_owned() else {
@@ -43,7 +43,7 @@ async fn answer(front: &Front, headers: &HeaderMap, body: &[u8]) -> Result<Respo
         served.inspect_err(|error| traces::failed(&Span::current(), error))
     };
     match sound::answer(&asked, front.0.provider.ledger().market().domain().clone(), spoken).await {
-        Err(error) if error.status == 402 => Ok(front.0.offers.unpaid(error, PATH).await),
+        Err(error) if error.status == 402 => Ok(front.0.offers.unpaid(error, PATH, Vec::new()).await),
         answered => answered,
     }
 }

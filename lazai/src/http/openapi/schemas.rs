@@ -338,6 +338,24 @@ fn others(all: &mut Map<String, Value>, server: Server) {
                 &["x402Version", "error", "resource", "accepts"],
                 json!({"x402Version": {"const": 2}, "error": text(), "resource": {"type": "object"}, "accepts": list(json!({"type": "object"}))}),
             );
+            let payments = json!({"x402Version": {"const": 2}, "resources": list(text()), "accepts": list(json!({"type": "object"}))});
+            add("Payments", object(&["x402Version", "resources", "accepts"], payments));
+            let opening = json!({"payer": text(), "nonce": {"type": "integer"}, "consumer": text(), "deposit": amount(),
+                "offer": {"type": "object"}, "offer_signature": text(), "valid_after_s": {"type": "integer"},
+                "valid_before_s": {"type": "integer"}, "signature": text()});
+            let names = [
+                "payer",
+                "nonce",
+                "consumer",
+                "deposit",
+                "offer",
+                "offer_signature",
+                "valid_after_s",
+                "valid_before_s",
+                "signature",
+            ];
+            add("SignedOpening", object(&names, opening));
+            add("Opened", object(&["session"], json!({"session": text()})));
             add("Unpaid", object(&["error", "payment"], json!({"error": error, "payment": required})));
             add("SealedMessage", json!({"type": "string", "format": "binary"}));
             add("Health", object(&["status"], json!({"status": {"const": "ok"}})));

@@ -26,7 +26,16 @@ fn made(notes: ReplyNotes) -> Made {
     let receipt = SignedReceipt { receipt, signature: Signature::from_bytes([1; 65]) };
     let (adapter, device) = ("claimed".into(), "cpu".into());
     Made {
-        details: ReplyDetails { receipt, tokens: Vec::new(), text: None, trail: None, adapter, device, checked: None },
+        details: ReplyDetails {
+            receipt,
+            tokens: Vec::new(),
+            text: None,
+            trail: None,
+            adapter,
+            device,
+            payment: None,
+            checked: None,
+        },
         notes,
         spoken: None,
     }

@@ -35,14 +35,18 @@ impl Pooled {
         Ok(Self { hash, from: to_evm(from), nonce, to, value, data, rivals: false, signed: Some(envelope) })
     }
 
+    /// A transaction of somebody who is no part of the market.
+    pub(super) fn by(key: &LocalSigner, nonce: u64, to: TxKind, input: Bytes) -> Self {
+        let tx = TxEip1559 { chain_id: CHAIN_ID, nonce, gas_limit: GAS, to, input, ..TxEip1559::default() };
+        let signature = key.sign_digest(Digest::from_bytes(tx.signature_hash().0));
+        let signature = alloy_primitives::Signature::from_raw_array(signature.as_bytes()).unwrap();
+        Self::of(tx.into_signed(signature).into()).unwrap()
+    }
+
     /// A transaction that does nothing, with a nonce that somebody wants to use otherwise.
     pub(super) fn of_rival(key: &LocalSigner, nonce: u64) -> Self {
         let to = TxKind::Call(to_evm(key.address()));
-        let gas_limit = GAS;
-        let tx = TxEip1559 { chain_id: CHAIN_ID, nonce, gas_limit, to, ..TxEip1559::default() };
-        let signature = key.sign_digest(Digest::from_bytes(tx.signature_hash().0));
-        let signature = alloy_primitives::Signature::from_raw_array(signature.as_bytes()).unwrap();
-        Self { rivals: true, ..Self::of(tx.into_signed(signature).into()).unwrap() }
+        Self { rivals: true, ..Self::by(key, nonce, to, Bytes::new()) }
     }
 
     /// What a provider tells of it.

@@ -149,6 +149,19 @@ impl Chain {
         }
     }
 
+    /// Sends a transaction by a wallet of its own, which sends it again and again; creates a contract if it is to nobody. The
+    /// contract's address, if it is one.
+    pub fn send(&mut self, key: &LocalSigner, to: Option<EvmAddress>, data: Bytes) -> EvmAddress {
+        let from = to_evm(key.address());
+        let mut next = self.info(from).nonce;
+        while self.pool.iter().any(|p| (p.from, p.nonce) == (from, next)) {
+            next += 1;
+        }
+        let pooled = Pooled::by(key, next, to.map_or(TxKind::Create, TxKind::Call), data);
+        self.pool.push(Pooled { rivals: true, ..pooled });
+        from.create(next)
+    }
+
     /// Asks a contract, without changing anything.
     pub fn ask(&self, to: EvmAddress, data: Bytes) -> Result<Bytes, Bytes> {
         self.attempt(EvmAddress::repeat_byte(0xde), TxKind::Call(to), U256::ZERO, data).map(|(out, _)| out)

@@ -162,6 +162,17 @@ impl Reading<'_> {
                 self.apply_logged(payer, transaction, &logged)?;
             }
             S::Redeemed(e) => self.redeemed(e)?,
+            S::Paid(e) => {
+                let (payer, node, class) = (from_evm(e.payer), from_evm(e.node), ClassId(e.class));
+                let (version, asset) = (VersionNumber(e.version), Asset(from_evm(e.asset)));
+                let (amount, params) = (Amount::from_base_units(e.amount), ParamsVersion(e.params));
+                let Some(under) = self.state.market.params_of(params) else {
+                    return diverged(format!("parameters {params}, which were never in force"));
+                };
+                let split = under.split.split(amount);
+                let logged = Event::Paid { payer, node, class, version, asset, amount, split, params };
+                self.apply_logged(payer, Transaction::Pay { node, class, version, asset, amount }, &logged)?;
+            }
             S::SessionToppedUp(e) => {
                 let (session, deposit) = (SessionId::from_bytes(e.session.0), amount(e.deposit)?);
                 let known = self.session(session)?;

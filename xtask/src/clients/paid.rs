@@ -1,0 +1,49 @@
+//! Wallets that speak x402, unmodified, at a node that sells single replies on a chain of its own; and what checkers of
+//! others say of it.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::{Client, Packages};
+use crate::demo::Anvil;
+use crate::peers;
+use crate::served::Served;
+use crate::shell::{run, target, without_npm};
+
+const CLIENTS: [Client; 2] = [
+    Client::other(
+        "x402 for Node",
+        "x402_fetch.mjs",
+        Packages::Node(&["@x402/fetch@2.27.0", "@x402/evm@2.27.0", "viem@2.57.20"], "110 MB"),
+    ),
+    Client::other("x402 for Python", "x402_client.py", Packages::Python("x402")),
+];
+
+/// `cargo xtask clients paid`.
+pub fn check(base: &Path) -> Result<()> {
+    if let Some(reason) = without_npm() {
+        bail!("clients paid: {reason}");
+    }
+    let home = target().join("shop");
+    let chain = Anvil::start_hours_ago(&home, 2)?;
+    let mut shop = Served::start("shop", 5, |command| {
+        command.env("LAZAI_BASE_MODEL", base).env("LAZAI_CHAIN_URL", &chain.url);
+    })?;
+    for client in &CLIENTS {
+        client.talk(&shop)?;
+    }
+    let url = shop.value("LAZAI_NODE_URL").context("the shop's URL")?.to_owned();
+    let python = peers::python("x402")?;
+    let beside = |name: &str| python.with_file_name(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    let mut prices = Command::new(beside("x402conf"));
+    prices.arg("resource").arg(format!("{url}/v1/chat/completions"));
+    run("x402-conformance", &mut prices)?;
+    let mut listed = Command::new(beside("x402-validate"));
+    listed.arg(&url);
+    run("x402-conformance-suite", &mut listed)?;
+    let said = shop.stop()?;
+    ensure!(said.starts_with("3 replies were paid at once"), "the market has something else: {said}");
+    Ok(())
+}
