@@ -217,7 +217,6 @@ impl From<ApiError> for Asked {
 /// A checked reply, as it is told and kept.
 fn told(ChatReply { text, tokens, receipt, notes, .. }: ChatReply, checked: Checked) -> Reply {
     let (adapter, device, checked) = ("claimed".into(), "remote".into(), Some(checked));
-    let details =
-        ReplyDetails { receipt, tokens, text: None, trail: None, adapter, device, payment: None, checked };
+    let details = ReplyDetails { receipt, tokens, text: None, trail: None, adapter, device, payment: None, checked };
     Reply { text, details, notes }
 }
