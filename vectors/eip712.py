@@ -71,6 +71,7 @@ MESSAGES = {
         "uint64 samples,uint64 seed,uint128 cumulative",
         [ID, 4, ROOT, "0x" + "c3" * 32, "0x" + "d4" * 32, 4096, 7_200_000, 2**64 - 1, 10**24],
     ),
+    "SealTerms": ("address node,uint8 keyId,bytes32 publicKey,uint64 validUntil", [NODE, 255, ROOT, 2**64 - 1]),
     "SpeechTerms": (
         "address node,uint64 class,uint32 version,address asset,uint128 characterPrice,uint32 characterCeiling,"
         "bytes32 baseDigest,uint8 voice,bytes32 adapterDigest,uint32 sampleRate,uint64 validUntil,uint64 series",

@@ -3,7 +3,7 @@
 
 fn main() -> Result<(), lazai_benches::Failure> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let usage = "usage: lazai-benches data|lora|market|overhead|serve|settle|start|voice|zk FILE.json";
+    let usage = "usage: lazai-benches data|lora|market|overhead|recheck|serve|settle|start|voice|zk FILE.json";
     if args.first().is_some_and(|verb| verb == "data-part") {
         println!("{}", lazai_benches::data::part(&args[1..])?);
         return Ok(());
@@ -31,6 +31,7 @@ fn main() -> Result<(), lazai_benches::Failure> {
         "data" => lazai_benches::data::run(&folder)?,
         "lora" => lazai_benches::lora::run(&folder)?,
         "zk" => lazai_benches::zk::run(&folder, std::path::Path::new(file))?,
+        "recheck" => lazai_benches::recheck::run(&folder)?,
         "serve" => lazai_benches::serve::run(&folder)?,
         "settle" => lazai_benches::settle::run(&folder)?,
         "start" => lazai_benches::start::run(&folder)?,

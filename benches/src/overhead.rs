@@ -67,15 +67,24 @@ pub fn run(folder: &Path) -> Result<Value, Failure> {
         let (mut alone, mut served) = (Vec::new(), Vec::new());
         for round in 0..=rounds {
             let sessions = (0..clients).map(|client| open(&url, &ledger, client)).collect::<Result<Vec<_>, _>>()?;
-            let heard = [
-                at_once(clients, |client| block_on(of_engine(&engine, &question(clients, round, client, "alone"))))?,
+            let ask = |served: bool| {
                 at_once(clients, |client| {
-                    block_on(of_node(&sessions[client], &question(clients, round, client, "node ")))
-                })?,
-            ];
+                    let text = question(clients, round, client);
+                    block_on(async {
+                        if served { of_node(&sessions[client], &text).await } else { of_engine(&engine, &text).await }
+                    })
+                })
+            };
+            // Who asks first changes from round to round.
+            let node_first = round % 2 == 1;
+            let (one, other) = (ask(node_first)?, ask(!node_first)?);
+            let (node, bare) = if node_first { (one, other) } else { (other, one) };
+            if node.iter().zip(&bare).any(|(node, bare)| node.text != bare.text) {
+                return Err("the node replied with other words than its engine".into());
+            }
             if round > 0 {
-                alone.push(Pace::of(&heard[0]));
-                served.push(Pace::of(&heard[1]));
+                alone.push(Pace::of(&bare));
+                served.push(Pace::of(&node));
             }
         }
         let (alone, served) = (Pace::middle(&alone), Pace::middle(&served));
@@ -89,15 +98,17 @@ pub fn run(folder: &Path) -> Result<Value, Failure> {
     Ok(json!(told))
 }
 
-/// A conversation of about 120 tokens, different for all: nothing of it was computed before.
-fn question(clients: usize, round: usize, client: usize, whose: &str) -> String {
+/// A question of about 120 tokens, another for each client and round. Engine and node are asked the same: nothing is kept from one
+/// conversation to the other.
+fn question(clients: usize, round: usize, client: usize) -> String {
     let shore =
         "The old keeper of the lighthouse walked down to the shore every morning, counting gulls and ships. ".repeat(5);
-    format!("{clients:02} {round:02} {client:02} {whose}: {shore}What did the keeper see?")
+    format!("{clients:02} {round:02} {client:02}: {shore}What did the keeper see?")
 }
 
-/// When the pieces of a reply came.
+/// A reply, and when its pieces came.
 struct Heard {
+    text: String,
     first: Duration,
     last: Duration,
 }
@@ -156,14 +167,14 @@ async fn of_engine(engine: &Engine, text: &str) -> Result<Heard, Failure> {
     let begun = Instant::now();
     let mut generation = engine.generate(GenerateJob {
         adapter: None,
-        conversation: None,
+        conversation: Some(sha256(text.as_bytes())),
         shared: Vec::new(),
         messages: vec![Message::new(Role::User, text)],
         sampler,
         seed: 1,
         patience: GenerateJob::PATIENCE,
     });
-    let mut heard = Heard { first: Duration::MAX, last: Duration::ZERO };
+    let mut heard = Heard::default();
     while let Some(piece) = generation.next().await {
         heard.piece(&piece, begun);
     }
@@ -175,14 +186,21 @@ async fn of_node(session: &Session, text: &str) -> Result<Heard, Failure> {
     let settings =
         ReplySettings { max_tokens: Some(REPLY), min_tokens: Some(REPLY), seed: Some(1), ..ReplySettings::default() };
     let begun = Instant::now();
-    let mut heard = Heard { first: Duration::MAX, last: Duration::ZERO };
+    let mut heard = Heard::default();
     session.say_with(text, settings, &mut |piece| heard.piece(piece, begun)).await?;
     Ok(heard)
+}
+
+impl Default for Heard {
+    fn default() -> Self {
+        Self { text: String::new(), first: Duration::MAX, last: Duration::ZERO }
+    }
 }
 
 impl Heard {
     fn piece(&mut self, text: &str, begun: Instant) {
         if !text.is_empty() {
+            self.text += text;
             self.last = begun.elapsed();
             self.first = self.first.min(self.last);
         }

@@ -57,7 +57,7 @@ export interface Speech extends AsyncIterable<Phrase>, PromiseLike<Spoken> {
     finally(ended: () => void): Promise<Spoken>;
 }
 
-/** A session with a character at a node. Its turns wait for one another. */
+/** A session with a character at a node. Its turns wait for one another. What is said is sealed to the node's key, where the node has one. */
 export class Session {
     private constructor();
     /** The characters that a node offers, each with its signed offer. */

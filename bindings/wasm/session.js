@@ -1,5 +1,5 @@
 // A session with a character at a node: opened by the visitor's wallet, talked in over `fetch`, closed by the wallet.
-import { Chat, LocalKey, beginConversation, closeSessionCall, openSessionCall, readModels } from "./lazai.js";
+import { Chat, LocalKey, SealedPost, beginConversation, closeSessionCall, openSessionCall, readModels } from "./lazai.js";
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 const headers = (request) => Object.fromEntries(request.headers.map(({ name, value }) => [name, value]));
@@ -43,20 +43,48 @@ function code(refusal) {
   }
 }
 
-/** Sends requests to a node, and gives the bytes of its answers to `push` as they come. */
-const transport = (node) => async (request, push) => {
-  for (let tries = 0; ; tries++) {
-    const answer = await fetch(node + request.path, { method: "POST", headers: headers(request), body: request.body });
-    if (answer.ok) {
-      for await (const bytes of pieces(answer.body)) push(bytes);
-      return answer.status;
-    }
-    const refusal = new Uint8Array(await answer.arrayBuffer());
-    if (tries >= (WORTH_WAITING[code(refusal)] ?? 0)) {
+/** Codes of a gateway that has another key by now, and the number of times that its models are asked for that. */
+const OTHER_KEY = ["request.seal_key", "request.sealed"];
+const KEY_TRIES = 2;
+
+/**
+ * Posts a request to a node, sealed to the key that the node signed: once a session has one, nothing goes in clear text. Gives the
+ * answer's status, its bytes to `push` as they come, and the bytes of a refusal back.
+ */
+async function post({ node, place, model, sealTerms }, request, push) {
+  const sealed = sealTerms && new SealedPost(request, sealTerms, place.domain, model.offer.node);
+  const sent = sealed
+    ? { path: sealed.path(), headers: { "content-type": sealed.contentType() }, body: sealed.body() }
+    : { path: request.path, headers: headers(request), body: request.body };
+  try {
+    const answer = await fetch(node + sent.path, { method: "POST", headers: sent.headers, body: sent.body });
+    if (!answer.ok) return { status: answer.status, refusal: new Uint8Array(await answer.arrayBuffer()) };
+    const refusal = [];
+    const status = () => (sealed ? sealed.status() : answer.status);
+    const take = (bytes) => (status() < 300 ? push(bytes) : refusal.push(...bytes));
+    for await (const bytes of pieces(answer.body)) take(sealed ? sealed.open(bytes) : bytes);
+    if (sealed) take(sealed.finish());
+    return status() < 300 ? { status: status() } : { status: status(), refusal: Uint8Array.from(refusal) };
+  } finally {
+    sealed?.free();
+  }
+}
+
+/** Sends requests to the node of a session, and gives the bytes of its answers to `push` as they come. */
+const transport = (opened) => async (request, push) => {
+  for (let tries = 0, keys = 0; ; ) {
+    const { status, refusal } = await post(opened, request, push);
+    if (!refusal) return status;
+    const said = code(refusal);
+    if (opened.sealTerms && OTHER_KEY.includes(said) && keys++ < KEY_TRIES) {
+      const listed = (await models(`${opened.node}/v1/models`)).find(({ id }) => id === opened.model.id);
+      opened.sealTerms = listed?.sealTerms ?? opened.sealTerms;
+    } else if (tries++ < (WORTH_WAITING[said] ?? 0)) {
+      await pause(BETWEEN_MS);
+    } else {
       push(refusal);
-      return answer.status;
+      return status;
     }
-    await pause(BETWEEN_MS);
   }
 };
 
@@ -109,7 +137,7 @@ export class Session {
   constructor(chat, opened) {
     this.chat = chat;
     this.#opened = opened;
-    this.#transport = transport(opened.node);
+    this.#transport = transport(opened);
   }
 
   /** The characters that a node offers, each with its signed offer. */
@@ -131,7 +159,7 @@ export class Session {
     const call = openSessionCall(place, nonce, key.address(), found, deposit);
     await send(wallet, place, payer, call, "open", onStatus);
     const conversation = beginConversation(place, payer, nonce, key.address(), found, deposit);
-    const opened = { node, place, wallet, payer, nonce, consumer: key.address(), model: found };
+    const opened = { node, place, wallet, payer, nonce, consumer: key.address(), model: found, sealTerms: found.sealTerms };
     return new Session(new Chat(conversation, place.domain, key), opened);
   }
 

@@ -13,6 +13,10 @@ def is_said(message):
     return not isinstance(message, dict) or not {"tool_calls", "tool_call_id", "call_id"} & message.keys()
 
 
+# Sealed requests are bytes that nobody can make up: the server must refuse them as its document tells.
+schemathesis.serializer.alias("message/ohttp-chunked-req", "application/octet-stream")
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
     body, headers = case.body, case.headers

@@ -40,7 +40,8 @@ async fn scenario(args: &Args) -> anyhow::Result<()> {
     let base = tale.wait("loading the base model", || BaseModel::from_gguf(&args.base, &Compute::cpu()))?;
     let base = Arc::new(base);
     let model = Arc::new(Candle::new(base.clone()));
-    let exex = ExEx::new(home.account("exex"), home.unsealing_key("exex"), home.store(), home.path("exex"));
+    let exex =
+        ExEx::new(home.account("exex"), home.unsealing_key("exex"), home.store(), home.path("exex")).keep_in_clear();
 
     // 1. The creator packs dialogue and voice, and proves that the dataset is whole.
     tale.phase("1. Character modelling: the creator packs and proves");

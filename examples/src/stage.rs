@@ -104,7 +104,8 @@ impl Stage {
     #[must_use]
     pub fn exex(&self) -> ExEx {
         let (account, key) = (self.home.account("exex"), self.home.unsealing_key("exex"));
-        ExEx::new(account, key, self.home.store(), self.home.path("exex"))
+        // The examples serve the adapter from where it was made.
+        ExEx::new(account, key, self.home.store(), self.home.path("exex")).keep_in_clear()
     }
 
     /// The character's data, packed.

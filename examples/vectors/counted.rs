@@ -80,6 +80,7 @@ pub fn write(vectors: &Path) -> anyhow::Result<()> {
     };
     let stream = |receipt: SignedReceipt| {
         let served = ReplyDetails {
+            trail: None,
             receipt,
             tokens: tokens.clone(),
             text: None,

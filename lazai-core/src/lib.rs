@@ -21,6 +21,7 @@
 //! | [`pov`] | the container: a dataset in Point-of-View form |
 //! | [`dat`] | the metadata that a Data Anchoring Token carries |
 //! | [`record`] | the training record of an adapter |
+//! | [`oms`] | signed folders of a model's files, as the OpenSSF has them |
 //! | [`mod@file`] | replacing a file, whole or not at all |
 //! | [`parallel`] | threads, in a number that the caller gives |
 //!
@@ -42,6 +43,8 @@ pub mod id;
 pub mod inspect;
 pub mod message;
 pub mod money;
+#[cfg(feature = "oms")]
+pub mod oms;
 pub mod parallel;
 pub mod pov;
 #[cfg(feature = "prepare")]

@@ -316,6 +316,19 @@ pub struct TrainingRecord {
     pub software: String,
     /// Accounts that could read the private data.
     pub readers: Vec<Address>,
+    /// How the execution node kept checkpoints, adapter and voice on its disk, by its own word. Older records do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<Kept>,
+}
+
+/// How an execution node keeps what it learns of private data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kept {
+    /// Some of it lay on a disk as it is.
+    InClear,
+    /// All of it was encrypted before it was written.
+    Sealed,
 }
 
 impl TrainingRecord {

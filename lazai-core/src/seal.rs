@@ -2,9 +2,11 @@
 //!
 //! The data key encrypts once (ChaCha20-Poly1305, RFC 8439); HPKE in base mode (RFC 9180: DHKEM(X25519,
 //! HKDF-SHA256), HKDF-SHA256, ChaCha20-Poly1305) seals it to the ExEx that a submission names. Layouts:
-//! `docs/formats.md`. What goes to a server and back is [`encapsulated`].
+//! `docs/formats.md`. What goes to a server and back is [`encapsulated`];
+//! files that lie on a disk are kept [`AtRest`].
 
 pub mod encapsulated;
+mod rest;
 pub mod varint;
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
@@ -16,6 +18,7 @@ use thiserror::Error;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::id::Digest;
+pub use rest::{AtRest, REST_MAGIC, sealed_path};
 
 type SealAead = hpke::aead::ChaCha20Poly1305;
 type SealKdf = hpke::kdf::HkdfSha256;

@@ -3,9 +3,9 @@
 
 use lazai_core::character::Character;
 use lazai_core::pov::{
-    Clip, Contributor, Dataset, MAX_PUBLIC_BYTES, PovError, PovFile, PublicPart, Record, Speech, Writer,
+    Clip, Contributor, Dataset, MAX_PUBLIC_BYTES, PovError, PovFile, PrivateAbout, PublicPart, Record, Speech, Writer,
 };
-use lazai_core::{Address, Digest};
+use lazai_core::{Address, Digest, SubmissionId};
 use proptest::prelude::*;
 
 fn contributor(n: u8) -> Contributor {
@@ -249,4 +249,46 @@ fn the_public_part_describes_itself_to_machines() {
     assert_eq!(described["name"], "Ada");
     assert_eq!(described["distribution"][0]["sha256"].as_str().unwrap().len(), 64);
     assert_eq!(described["license"][0], "https://spdx.org/licenses/CC-BY-4.0.html");
+}
+
+/// The whole dataset's description.
+fn described() -> serde_json::Value {
+    let part = public("hi");
+    let private = PrivateAbout {
+        submission: SubmissionId::from_bytes([4; 32]),
+        url: "https://example.org/private",
+        ciphertext: Digest::from_bytes([5; 32]),
+        bytes: 70_000,
+        root: Digest::from_bytes([6; 32]),
+        records: 12,
+        tokens: 3_000,
+        published: "2026-09-21",
+    };
+    part.croissant_of_all(&part.to_bytes().unwrap(), "https://example.org/ada.json", &private)
+}
+
+#[test]
+fn the_whole_dataset_is_described_and_nothing_of_its_contents() {
+    let described = described();
+    let file = &described["distribution"][1];
+    assert_eq!((&file["@id"], &file["sha256"]), (&"private-part".into(), &"05".repeat(32).into()));
+    assert_eq!(described["variableMeasured"][1]["value"], 3_000);
+    assert_eq!(described["datePublished"], "2026-09-21");
+    assert_eq!(described["recordSet"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+#[ignore = "needs `mlcroissant`: `cargo xtask signing`"]
+fn mlcroissant_reads_both_descriptions() {
+    let part = public("hi");
+    let of_public = part.croissant(&part.to_bytes().unwrap(), "https://example.org/ada.json");
+    let folder = tempfile::tempdir().unwrap();
+    for (name, description) in [("public.json", of_public), ("all.json", described())] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, description.to_string()).unwrap();
+        let mut validate = std::process::Command::new(std::env::var("LAZAI_MLCROISSANT").unwrap());
+        let told = validate.args(["validate", "--jsonld"]).arg(&path).output().unwrap();
+        let words = String::from_utf8_lossy(&told.stderr);
+        assert!(told.status.success() && !words.contains("error"), "{name}: {words}");
+    }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use lazai_core::Digest;
 use lazai_core::message::Message;
+use lazai_core::seal::AtRest;
 
 use crate::About;
 use crate::adapter::Adapter;
@@ -74,7 +75,7 @@ impl Trainer for Candle {
         on_progress: &mut dyn FnMut(TrainProgress) -> bool,
     ) -> Result<TrainedFiles, TrainError> {
         let trained = train(&self.base, job.lora, job.config, job.data, job.checkpoints, on_progress)?;
-        let adapter_digest = trained.adapter.save(job.adapter_folder, self.base.name())?;
+        let adapter_digest = trained.adapter.save_at(job.adapter_folder, self.base.name(), job.checkpoints.kept())?;
         Ok(TrainedFiles {
             adapter_digest,
             loss_micronats: trained.loss_micronats,
@@ -102,7 +103,11 @@ impl Generator for Candle {
     }
 
     fn load_adapter(&self, folder: &Path) -> Result<Digest, GenerateError> {
-        let adapter = Adapter::load(folder, &self.base)?;
+        self.load_adapter_at(folder, &AtRest::Clear)
+    }
+
+    fn load_adapter_at(&self, folder: &Path, at_rest: &AtRest) -> Result<Digest, GenerateError> {
+        let adapter = Adapter::load_at(folder, &self.base, at_rest)?;
         let digest = adapter.digest()?;
         self.adapters.write().unwrap_or_else(PoisonError::into_inner).insert(digest, Arc::new(adapter));
         Ok(digest)

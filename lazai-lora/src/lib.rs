@@ -11,6 +11,7 @@
 //! | [`embed`] | embeddings of texts, by a sentence encoder or a base model |
 //! | [`evaluate`] | perplexity of replies |
 //! | [`generate`] | sampling, one token at a time; answering as a job ([`Generator`]) |
+//! | [`recheck`] | repeating a reply that somebody made, by its trail |
 //! | [`candle`] | trainer and generator on a base model in memory |
 
 mod about;
@@ -24,6 +25,7 @@ pub mod evaluate;
 pub mod generate;
 mod kernels;
 pub mod model;
+pub mod recheck;
 pub mod serve;
 pub mod train;
 

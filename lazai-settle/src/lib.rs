@@ -13,6 +13,7 @@
 //! | [`ledger`] | one trait; [`ledger::EmbeddedLedger`] keeps it in a folder |
 //! | [`merkle`] | the log's tree (RFC 6962): checkpoints and inclusion |
 //! | [`notice`] | notifications to followers, in the shape of reth's ExEx |
+//! | [`agent`] | calls to registries of agents (ERC-8004), for a wallet, too |
 //! | [`till`] | payments at once from plain wallets |
 //! | [`wallet`] | calls that a user's wallet sends by itself |
 //!
@@ -21,6 +22,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod agent;
 pub mod governance;
 pub mod ledger;
 pub mod lineage;

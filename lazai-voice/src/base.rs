@@ -12,7 +12,7 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use crate::adapter::{Adapter, Module};
 use crate::error::{Result, SpeechError};
-use crate::model::{Network, Stored, VOCABULARY, Weights, modules, tensors};
+use crate::model::{Melody, Network, Stored, VOCABULARY, Weights, modules, tensors};
 use crate::onnx::Graph;
 use crate::speech::Speech;
 use crate::vocoder::{SAMPLE_RATE_HZ, Vocoder, mix, noise};
@@ -214,10 +214,11 @@ impl Base {
         }
         let timing = self.network.timing(utterance.ids, adapter);
         let durations = durations(&timing.log_durations, utterance.speed)?;
-        let melody = self.network.melody(&timing, &durations, adapter);
-        let f0: Vec<f32> = melody.f0.iter().map(|f0| f0 * utterance.pitch).collect();
-        let parts = self.network.spectra(utterance.ids, &durations, (&f0, &melody.energy), adapter).parts;
-        Ok(Outputs { durations, f0, energy: melody.energy, parts })
+        let Melody { f0, energy, .. } = self.network.melody(&timing, &durations, adapter);
+        drop(timing);
+        let f0: Vec<f32> = f0.iter().map(|f0| f0 * utterance.pitch).collect();
+        let parts = self.network.parts(utterance.ids, &durations, (&f0, &energy), adapter);
+        Ok(Outputs { durations, f0, energy, parts })
     }
 
     /// Checks that an adapter is of this base.

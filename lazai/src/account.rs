@@ -51,7 +51,7 @@ impl Account {
         self.signer.address()
     }
 
-    #[cfg(any(feature = "client", feature = "serve"))]
+    #[cfg(any(feature = "client", feature = "serve", feature = "train"))]
     pub(crate) fn signer(&self) -> Arc<dyn Signer> {
         self.signer.clone()
     }

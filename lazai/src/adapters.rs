@@ -3,18 +3,21 @@
 //! Two objects make an adapter: its weights, under the digest that the token names, and the training record in its signed form, whose
 //! plain SHA-256 is the record's digest of the token. So nobody has to say where they are, and nothing is believed that was not minted.
 //!
-//! The adapter is the product: whoever can read the store has it.
+//! The adapter is the product: whoever can read the store has it. On a node's own disk it may be [sealed](AtRest).
 
 use std::path::Path;
 
 use lazai_core::dat::VersionMetadata;
-use lazai_core::digest::{canonical_preimage, json_of_preimage, sha256_reader};
+use lazai_core::digest::{canonical_preimage, json_of_preimage, sha256, sha256_reader};
 use lazai_core::file::make_private_folder;
 use lazai_core::record::TrainingRecord;
+use lazai_core::seal::AtRest;
 use lazai_lora::ModelError;
 use lazai_lora::adapter::{MAX_ADAPTER_BYTES, WEIGHTS_FILE, write_config};
 use thiserror::Error;
+use zeroize::Zeroizing;
 
+pub use crate::secret::at_rest;
 use crate::store::{Store, StoreError};
 
 /// The domain of a training record's digest.
@@ -60,11 +63,38 @@ pub async fn keep(store: &dyn Store, folder: &Path, record: &TrainingRecord) -> 
     Ok(())
 }
 
+/// As [`keep`], of weights in memory.
+///
+/// # Errors
+/// [`AdapterError::Record`] if the record is of another adapter.
+pub async fn keep_weights(store: &dyn Store, weights: &[u8], record: &TrainingRecord) -> Result<(), AdapterError> {
+    let found = sha256(weights);
+    if found != record.adapter_digest {
+        return Err(wrong(format!("it is of the adapter {}, the weights are {found}", record.adapter_digest)));
+    }
+    store.put(weights).await?;
+    store.put(&canonical_preimage(DOMAIN, record).map_err(wrong)?).await?;
+    Ok(())
+}
+
 /// Fetches the adapter of a version into a folder, as PEFT's files that its owner alone can read. One that is there is not fetched again.
 ///
 /// # Errors
 /// [`AdapterError`].
 pub async fn fetch(store: &dyn Store, version: &VersionMetadata, folder: &Path) -> Result<(), AdapterError> {
+    fetch_at(store, version, folder, &AtRest::Clear).await
+}
+
+/// As [`fetch`], with weights kept as told: what is sealed was never on the disk in clear.
+///
+/// # Errors
+/// [`AdapterError`].
+pub async fn fetch_at(
+    store: &dyn Store,
+    version: &VersionMetadata,
+    folder: &Path,
+    at_rest: &AtRest,
+) -> Result<(), AdapterError> {
     let object = store.get(version.record_digest, MAX_RECORD_BYTES).await?;
     let json = json_of_preimage(DOMAIN, &object).ok_or_else(|| wrong("the object is none"))?;
     let record: TrainingRecord = serde_json::from_slice(json).map_err(wrong)?;
@@ -73,10 +103,19 @@ pub async fn fetch(store: &dyn Store, version: &VersionMetadata, folder: &Path) 
     }
     make_private_folder(folder).map_err(|source| ModelError::File { path: folder.into(), source })?;
     let weights = folder.join(WEIGHTS_FILE);
-    let is_there =
-        std::fs::File::open(&weights).and_then(sha256_reader).is_ok_and(|found| found == version.adapter_digest);
-    if !is_there {
-        store.get_file(version.adapter_digest, MAX_ADAPTER_BYTES, &weights).await?;
+    if at_rest.is_sealed() {
+        // One that was there in clear is sealed by that.
+        let kept = at_rest.read(&weights, MAX_ADAPTER_BYTES).ok().filter(|kept| sha256(kept) == version.adapter_digest);
+        let bytes = match kept {
+            Some(kept) => kept,
+            None => Zeroizing::new(store.get(version.adapter_digest, MAX_ADAPTER_BYTES).await?),
+        };
+        at_rest.write(&weights, &bytes).map_err(|source| ModelError::File { path: weights.clone(), source })?;
+    } else {
+        let found = std::fs::File::open(&weights).and_then(sha256_reader);
+        if !found.is_ok_and(|found| found == version.adapter_digest) {
+            store.get_file(version.adapter_digest, MAX_ADAPTER_BYTES, &weights).await?;
+        }
     }
     Ok(write_config(folder, &record.lora, &version.base.name)?)
 }

@@ -30,6 +30,7 @@ use crate::consumer::ConsumerError;
 use crate::node::{
     ChatReply, ChatRequest, ReplySettings, RequestClaim, SignedOffer, SignedReceipt, SignedVoucher, request_digest,
 };
+use crate::recheck::SignedTrail;
 
 /// The consumer's copy of a conversation: enough to continue after a crash, and to show a reply's provenance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +83,9 @@ pub struct ReceivedReply {
     /// When it was received, in seconds since 1970, by the consumer's clock: nobody signs it. `None` if no clock was at hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub received_at_s: Option<u64>,
+    /// What a repeat of the reply is held to, if the node signed that. Kept for the last reply only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trail: Option<SignedTrail>,
 }
 
 impl Conversation {
@@ -174,10 +178,11 @@ impl Conversation {
         self.messages.push(Message::new(Role::Assistant, reply.text.clone()));
         if let Some(before) = self.receipts.last_mut() {
             before.tokens = Vec::new();
+            before.trail = None;
         }
         let (receipt, salt, settings) = (reply.receipt.clone(), request.salt, request.settings.clone());
-        let (tokens, received_at_s) = (reply.tokens.clone(), None);
-        self.receipts.push(ReceivedReply { receipt, salt, settings, tokens, received_at_s });
+        let (tokens, received_at_s, trail) = (reply.tokens.clone(), None, reply.trail.clone());
+        self.receipts.push(ReceivedReply { receipt, salt, settings, tokens, received_at_s, trail });
         Ok(checked)
     }
 }

@@ -19,6 +19,7 @@ use crate::creator::CreatorError;
 use crate::memory::MemoryError;
 use crate::node::NodeError;
 use crate::provenance::CollectError;
+use crate::recheck::RecheckError;
 use crate::store::StoreError;
 use crate::validator::ValidationError;
 
@@ -274,6 +275,21 @@ impl Coded for NodeError {
     }
 }
 
+impl Coded for RecheckError {
+    fn code(&self) -> Cow<'static, str> {
+        match self {
+            Self::Card(error) => error.code().into(),
+            Self::Evidence { .. } | Self::NoTrail => "consumer.receipt".into(),
+            Self::File { .. } => "file".into(),
+            #[cfg(feature = "models")]
+            Self::Generate(error) => Coded::code(error),
+            Self::Malformed { .. } => "json.malformed".into(),
+            Self::OtherBase { .. } => "model".into(),
+            Self::Signature { .. } => "consumer.receipt_signature".into(),
+        }
+    }
+}
+
 impl Coded for SendError {
     fn code(&self) -> Cow<'static, str> {
         match self {
@@ -323,6 +339,12 @@ codes! {
         Self::UnknownContributor { .. } => "pov.unknown_contributor",
         _ => "model",
     }
+    lazai_core::oms::OmsError {
+        Self::File { .. } => "file",
+        Self::Key { .. } | Self::Malformed { .. } => "signed.malformed",
+        Self::NoRandomness => "signer.no_randomness",
+        _ => "signed.broken",
+    }
     crate::adapters::AdapterError {
         Self::Model(error) => Coded::code(error),
         Self::Store(error) => Coded::code(error),
@@ -346,6 +368,7 @@ codes! {
 #[cfg(feature = "train")]
 codes! {
     crate::exex::ExExError {
+        Self::Files(error) => Coded::code(error),
         Self::Ledger(error) => error.code(),
         Self::Training(error) => Coded::code(error),
         Self::Send(error) => error.code(),

@@ -1,6 +1,7 @@
 //! The execution node: follows the ledger, decrypts the datasets accepted for it, fine-tunes, mints.
 
 mod jobs;
+mod keeping;
 mod refusal;
 mod training;
 #[cfg(feature = "voice")]
@@ -10,9 +11,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use lazai_core::dat::{AccessPolicy, BaseInfo, VersionMetadata, VoiceInfo};
+use lazai_core::oms::OmsError;
 use lazai_core::pov::{Dataset, PublicPart};
 use lazai_core::record::{RecordClaim, TrainingRecord};
-use lazai_core::seal::UnsealingKey;
+use lazai_core::seal::{AtRest, UnsealingKey};
 use lazai_core::{ClassId, SignerError, SubmissionId, VersionNumber};
 use lazai_lora::TrainError;
 use lazai_lora::Trainer;
@@ -66,6 +68,9 @@ pub enum ExExError {
     /// The data differs from the submission: refuse it.
     #[error(transparent)]
     Refused(#[from] RefusalReason),
+    /// The files of the adapter or the voice could not be signed.
+    #[error(transparent)]
+    Files(#[from] OmsError),
     /// The ledger refused.
     #[error(transparent)]
     Send(#[from] SendError),
@@ -145,12 +150,15 @@ pub struct ExEx {
     key: Arc<UnsealingKey>,
     store: Arc<dyn Store>,
     folder: PathBuf,
+    at_rest: AtRest,
 }
 
 impl ExEx {
-    /// An execution node that keeps its cursor, checkpoints and adapters in a folder.
+    /// An execution node that keeps its cursor, checkpoints and adapters in a folder: what it learnt is encrypted for its key, unless it
+    /// is told to [keep it in clear](Self::keep_in_clear).
     pub fn new(account: Account, key: UnsealingKey, store: Arc<dyn Store>, folder: impl Into<PathBuf>) -> Self {
-        Self { account, key: Arc::new(key), store, folder: folder.into() }
+        let key = Arc::new(key);
+        Self { account, at_rest: AtRest::Sealed(key.clone()), key, store, folder: folder.into() }
     }
 
     /// The contact for creators: the node's address and the key that data keys are sealed to.
@@ -226,7 +234,7 @@ impl ExEx {
         self.account.send(&format!("refuse {submission}"), transaction).await.map(|_| ())
     }
 
-    /// The folder of a submission's adapter, in PEFT's files.
+    /// The folder of a submission's adapter, in PEFT's files. The weights are sealed unless they are kept in clear.
     #[must_use]
     pub fn adapter_folder(&self, submission: SubmissionId) -> PathBuf {
         self.folder.join("adapters").join(short(submission))
@@ -241,7 +249,8 @@ impl ExEx {
     /// The folder of a submission's checkpoints: all are kept, so that any part of the run can be repeated.
     #[must_use]
     pub fn checkpoints(&self, submission: SubmissionId) -> Checkpoints {
-        Checkpoints::all(self.folder.join("checkpoints").join(short(submission)))
+        let folder = self.folder.join("checkpoints").join(short(submission));
+        Checkpoints::all(folder).at_rest(self.at_rest.clone())
     }
 
     /// Checks that the acceptance is confirmed: nothing is minted that the ledger could still take back.
@@ -254,15 +263,16 @@ impl ExEx {
         }
     }
 
-    /// Writes and signs the training record, and mints the model.
+    /// Signs the files, writes and signs the training record, and mints the model.
     ///
     /// # Errors
     /// [`ExExError`].
     pub async fn mint(&self, trained: &Trained, terms: MintTerms) -> Result<Minted, ExExError> {
-        let Trained { submission: id, about, lora, config, files, voice } = trained;
+        let Trained { submission: id, about, lora, config, files, voice, kept } = trained;
         let id = *id;
         let submission = self.submission(id)?;
         self.check_confirmed(id)?;
+        self.sign_files(id).await?;
         let public = PublicPart::from_bytes(submission.public_part.as_bytes()).map_err(RefusalReason::from)?;
         let record = TrainingRecord {
             ledger: self.account.ledger().market().ledger(),
@@ -285,6 +295,7 @@ impl ExEx {
             machine: about.machine.clone(),
             software: SOFTWARE.into(),
             readers: vec![self.account.address()],
+            kept: Some(*kept),
         };
         let record_digest = record.digest().expect("a record holds integers and hex only");
         let bytes = serde_json::to_vec(&record).expect("what has a canonical form can be written");

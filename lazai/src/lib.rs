@@ -26,6 +26,8 @@
 pub mod account;
 #[cfg(feature = "models")]
 pub mod adapters;
+#[cfg(feature = "wire")]
+pub mod agent;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "conformance")]
@@ -46,8 +48,10 @@ pub mod node;
 pub mod provenance;
 #[cfg(feature = "serve")]
 pub mod provider;
+pub mod recheck;
 pub mod safety;
 pub mod seal;
+mod secret;
 pub mod speech;
 pub mod store;
 pub mod validator;

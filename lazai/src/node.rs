@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use self::settings::{BadSetting, ReplySettings};
+use crate::recheck::SignedTrail;
 use crate::seal::NotSealed;
 use crate::speech::{SpeechReply, SpeechRequest};
 
@@ -161,6 +162,9 @@ pub struct ChatReply {
     /// The reason for its end, and what else was asked for: the node claims them, no receipt names them.
     #[serde(default, skip_serializing_if = "ReplyNotes::is_default")]
     pub notes: ReplyNotes,
+    /// What a repeat of it is held to, if the node signed that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trail: Option<SignedTrail>,
 }
 
 /// The salted digest of the messages and, if set, of the reply settings.

@@ -19,16 +19,21 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use lazai_core::{Address, ClassId, Digest, SessionId, VersionNumber};
+use lazai_core::seal::AtRest;
+use lazai_core::{Address, ClassId, Digest, SessionId, Signature, VersionNumber};
 use lazai_lora::generate::Sampler;
+use lazai_lora::recheck::Trail;
 use lazai_lora::{About, EngineCounts, Generator};
 use lazai_lora::{GenerateError, ModelError};
 use lazai_settle::market::MarketError;
+use lazai_settle::session::Receipt;
+use serde_json::Value;
 
 use crate::account::Account;
 use crate::node::{
     ChatReply, ChatRequest, Moderator, NoModeration, Node, NodeError, NodeFuture, SignedReceipt, SignedVoucher,
 };
+use crate::recheck::{RecheckError, SignedTrail};
 use crate::speech::{SpeechReply, SpeechRequest};
 #[cfg(feature = "postgres")]
 pub use book::PostgresBook;
@@ -38,6 +43,7 @@ pub use earnings::{Earner, Earnings};
 use order::Order;
 pub use page::Standing;
 use page::{KeptReply, LastReply, Line, Moderated, lock};
+use receipt::Served;
 #[cfg(feature = "node")]
 pub(crate) use sale::most_tokens;
 pub use sale::{SALE_MARGIN_S, SaleError, SaleRequest, Sold};
@@ -102,13 +108,28 @@ impl Provider {
     /// # Errors
     /// [`ModelError::AdapterDigest`] if it is another, or the reason that it cannot be loaded.
     pub fn with_adapter(
-        mut self,
+        self,
         class: ClassId,
         version: VersionNumber,
         folder: &Path,
         expected: Digest,
     ) -> Result<Self, GenerateError> {
-        let found = self.generator.load_adapter(folder)?;
+        self.with_adapter_at(class, version, folder, expected, &AtRest::Clear)
+    }
+
+    /// As [`Provider::with_adapter`], of weights that are kept as told.
+    ///
+    /// # Errors
+    /// As [`Provider::with_adapter`].
+    pub fn with_adapter_at(
+        mut self,
+        class: ClassId,
+        version: VersionNumber,
+        folder: &Path,
+        expected: Digest,
+        at_rest: &AtRest,
+    ) -> Result<Self, GenerateError> {
+        let found = self.generator.load_adapter_at(folder, at_rest)?;
         if found != expected {
             return Err(ModelError::AdapterDigest { expected, found }.into());
         }
@@ -191,12 +212,16 @@ impl Provider {
         }
         let wanted = || wanted() || first.is_waited_for();
         drop(admission);
-        let (receipt, reply) = self.serve(request, &wanted, on_text).await?;
+        let Served { receipt, mut reply, sampler } = self.serve(request, &wanted, on_text).await?;
         let _receipt = tracing::info_span!("receipt");
         let signature = self.account.sign(&receipt).await?;
+        let trail = match reply.trail.take() {
+            Some(trail) => Some(self.sign_trail(&receipt, request.salt, &trail, sampler).await?),
+            None => None,
+        };
         let owed = receipt.cumulative;
         let receipt = SignedReceipt { receipt, signature };
-        let reply = ChatReply { text: reply.text, tokens: reply.tokens, receipt, notes: reply.notes };
+        let reply = ChatReply { text: reply.text, tokens: reply.tokens, receipt, notes: reply.notes, trail };
         let sealed = KeptReply::seal(&asked, request.salt, &reply)?;
         let kept = LastReply { turn: request.turn, request: reply.receipt.receipt.request_digest, reply: sealed };
         let kept = self.change(request.session, |page| {
@@ -212,6 +237,23 @@ impl Provider {
             // A replica that took this one for dead was first: its reply is the session's, and nobody heard of this receipt.
             Err(refused) => self.repeated(&asked, request.salt).await?.ok_or(refused),
         }
+    }
+}
+
+impl Provider {
+    /// Signs the trail of a reply.
+    async fn sign_trail(
+        &self,
+        receipt: &Receipt,
+        salt: Digest,
+        trail: &Trail,
+        sampler: Value,
+    ) -> Result<SignedTrail, NodeError> {
+        let (trail, machine) = (trail.as_bytes().to_vec(), self.generator.about().machine.clone());
+        let mut signed = SignedTrail { trail, sampler, machine, signature: Signature::from_bytes([0; 65]) };
+        let failed = |error: RecheckError| NodeError::Generation { reason: error.to_string() };
+        signed.signature = self.account.sign(&signed.claim(receipt, salt).map_err(failed)?).await?;
+        Ok(signed)
     }
 }
 

@@ -134,4 +134,28 @@ mod tests {
             assert!(matches!(forged.check(&domain, node.address(), 1), Err(NotSealed::Signature(_))), "{changed:?}");
         }
     }
+
+    #[test]
+    fn terms_are_signed_as_eth_account_signs_them() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/eip712.json");
+        let vectors: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let all = vectors["vectors"].as_array().unwrap();
+        let vector = all.iter().find(|vector| vector["type"] == SealTerms::TYPE).unwrap();
+        let domain = Domain {
+            name: "LazAI Market".into(),
+            version: "1".into(),
+            chain_id: 31_337,
+            verifying_contract: Address::from_bytes([0x11; 20]),
+            salt: None,
+        };
+        let terms = SealTerms {
+            node: Address::from_bytes([0x33; 20]),
+            key_id: u8::MAX,
+            public_key: SealingKey(Digest::from_bytes([0xb2; 32])),
+            valid_until_s: u64::MAX,
+        };
+        assert_eq!(vector["structHash"], terms.hash_struct().to_string());
+        let signature = block_on(sign::sign(&LocalSigner::from_bytes([7; 32]).unwrap(), &domain, &terms)).unwrap();
+        assert_eq!(vector["signature"], signature.to_string());
+    }
 }

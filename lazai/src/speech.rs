@@ -234,6 +234,8 @@ pub trait Speaker: Send + Sync {
     fn speak(&self, job: &SpeechJob, on_samples: &mut dyn FnMut(&[i16]) -> bool) -> Result<(), SpeakError>;
 }
 
+#[cfg(feature = "flac")]
+mod flac;
 mod manifest;
 
 pub use manifest::{NotSpeech, SpeechManifest};

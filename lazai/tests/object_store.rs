@@ -272,9 +272,74 @@ impl Drop for S3 {
 
 static OBJECT: LazyLock<Vec<u8>> = LazyLock::new(|| (0..20_000_001_u32).map(|place| (place % 251) as u8).collect());
 
+/// Holds a server's stores, each behind another prefix, to all rules; large objects go in parts, out of memory and out of a file.
+fn keeps_the_rules(open: impl Fn(&str) -> ObjectStore) {
+    use lazai::conformance::stores;
+    block_on(stores::an_object_is_read_as_it_was_written(open("one")));
+    block_on(stores::writing_twice_is_writing_once(open("two")));
+    block_on(stores::no_more_is_read_than_asked_for(open("three")));
+    block_on(stores::what_is_not_there_is_an_error(open("four")));
+    block_on(stores::objects_are_written_side_by_side(open("five")));
+    let (store, folder) = (open("large"), tempfile::tempdir().unwrap());
+    let digest = block_on(store.put(&OBJECT)).unwrap();
+    assert_eq!(block_on(store.get(digest, OBJECT.len() as u64)).unwrap(), *OBJECT);
+    let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+    std::fs::write(&from, &*OBJECT).unwrap();
+    let other = open("file");
+    assert_eq!(block_on(other.put_file(&from)).unwrap(), sha256(&OBJECT));
+    block_on(other.get_file(digest, OBJECT.len() as u64, &to)).unwrap();
+    assert_eq!(std::fs::read(&to).unwrap(), *OBJECT);
+    let large = block_on(other.get_file(digest, OBJECT.len() as u64 - 1, &to)).unwrap_err();
+    assert!(matches!(large, StoreError::TooLarge { .. }), "{large}");
+}
+
+/// A store at a server that somebody started, if a variable tells its URL.
+#[cfg(any(feature = "object-store-gcp", feature = "object-store-azure"))]
+fn at_server(variable: &str) -> Option<String> {
+    let url = std::env::var(variable).ok();
+    if url.is_none() {
+        // A skipped test says so.
+        let _ = writeln!(std::io::stderr(), "skipped: {variable} names no server");
+    }
+    url
+}
+
+/// Behind Google's protocol (the XML one): `LAZAI_GCS` is the URL of a server that has a bucket `bucket` for everybody.
+#[test]
+#[cfg(feature = "object-store-gcp")]
+fn a_server_that_speaks_googles_protocol_keeps_the_rules() {
+    let Some(server) = at_server("LAZAI_GCS") else { return };
+    let account = format!(
+        r#"{{"gcs_base_url": "{server}", "disable_oauth": true, "client_email": "", "private_key": "", "private_key_id": ""}}"#
+    );
+    keeps_the_rules(|prefix| {
+        let variables = [("GOOGLE_SERVICE_ACCOUNT_KEY".to_owned(), account.clone())];
+        ObjectStore::open_with(&format!("gs://bucket/{prefix}"), variables).unwrap()
+    });
+}
+
+/// Behind Azure's protocol: `LAZAI_AZURE` is the URL of Azurite, which has a container `container`.
+#[test]
+#[cfg(feature = "object-store-azure")]
+fn a_server_that_speaks_azures_protocol_keeps_the_rules() {
+    let Some(server) = at_server("LAZAI_AZURE") else { return };
+    // The account that every Azurite has.
+    let account = "devstoreaccount1";
+    let key = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+    keeps_the_rules(|prefix| {
+        let variables = [
+            ("AZURE_STORAGE_ACCOUNT_NAME", account.to_owned()),
+            ("AZURE_STORAGE_ACCOUNT_KEY", key.to_owned()),
+            ("AZURE_STORAGE_ENDPOINT", format!("{server}/{account}")),
+            ("AZURE_ALLOW_HTTP", "true".to_owned()),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value));
+        ObjectStore::open_with(&format!("az://container/{prefix}"), variables).unwrap()
+    });
+}
+
 #[test]
 fn a_server_that_speaks_s3_keeps_the_rules() {
-    use lazai::conformance::stores;
     let server = match S3::start() {
         Ok(server) => server,
         Err(reason) => {
@@ -284,25 +349,9 @@ fn a_server_that_speaks_s3_keeps_the_rules() {
             return;
         }
     };
-    block_on(stores::an_object_is_read_as_it_was_written(server.store("one")));
-    block_on(stores::writing_twice_is_writing_once(server.store("two")));
-    block_on(stores::no_more_is_read_than_asked_for(server.store("three")));
-    block_on(stores::what_is_not_there_is_an_error(server.store("four")));
-    block_on(stores::objects_are_written_side_by_side(server.store("five")));
-    // In parts, out of memory and out of a file.
-    let (store, folder) = (server.store("large"), tempfile::tempdir().unwrap());
-    let digest = block_on(store.put(&OBJECT)).unwrap();
-    assert_eq!(block_on(store.get(digest, OBJECT.len() as u64)).unwrap(), *OBJECT);
-    let (from, to) = (folder.path().join("from"), folder.path().join("to"));
-    std::fs::write(&from, &*OBJECT).unwrap();
-    let other = server.store("file");
-    assert_eq!(block_on(other.put_file(&from)).unwrap(), sha256(&OBJECT));
-    block_on(other.get_file(digest, OBJECT.len() as u64, &to)).unwrap();
-    assert_eq!(std::fs::read(&to).unwrap(), *OBJECT);
-    let large = block_on(other.get_file(digest, OBJECT.len() as u64 - 1, &to)).unwrap_err();
-    assert!(matches!(large, StoreError::TooLarge { .. }), "{large}");
+    keeps_the_rules(|prefix| server.store(prefix));
     // One that nobody may open is refused in time, with a reason.
     let gone = S3 { child: Command::new("true").spawn().unwrap(), port: 1 };
-    let refused = block_on(gone.store("x").get(digest, 1)).unwrap_err();
+    let refused = block_on(gone.store("x").get(sha256(b"x"), 1)).unwrap_err();
     assert!(matches!(refused, StoreError::Remote { .. }), "{refused}");
 }

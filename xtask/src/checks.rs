@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::served::program;
 use crate::shell::{cache, cargo, root, run};
-use crate::{api, bindings, book, clients, contracts, demo, model, openapi, outside, ran, readme, surface};
+use crate::{api, bindings, book, clients, contracts, demo, model, openapi, outside, ran, readme, signing, surface};
 
 /// Which crate of the workspace may depend on which.
 const LAYERS: &[(&str, &[&str])] = &[
@@ -28,7 +28,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Features with which everything is tested: proving is not a default of `lazai`.
-pub const FEATURES: &str = "lazai/evm,lazai/object-store-aws,lazai/otel,lazai/postgres,lazai/zk,lazai-zk/plonky2";
+pub const FEATURES: &str = "lazai/evm,lazai/object-store-aws,lazai/object-store-azure,lazai/object-store-gcp,lazai/otel,lazai/postgres,lazai/zk,lazai-zk/plonky2";
 /// What a dependant may leave out: each must build alone.
 const FEATURE_SETS: &[(&str, &str)] = &[
     ("lazai", ""),
@@ -39,12 +39,12 @@ const FEATURE_SETS: &[(&str, &str)] = &[
     ("lazai", "conformance"),
     ("lazai-facade", ""),
     ("lazai", "object-store"),
-    ("lazai", "object-store-http,object-store-azure,object-store-gcp"),
     ("lazai", "otel"),
     ("lazai", "zk"),
     ("lazai", "train"),
     ("lazai", "serve"),
     ("lazai", "voice"),
+    ("lazai", "flac"),
     ("lazai-voice", ""),
     ("lazai-zk", ""),
     ("lazai-zk", "plonky2"),
@@ -95,6 +95,7 @@ pub fn all() -> Result<()> {
     bindings::check()?;
     ran::end()?;
     clients::check(&base)?;
+    signing::check()?;
     let lints = ["clippy", "--workspace", "--all-targets", "--features", FEATURES, "--", "-D", "warnings"];
     run("clippy", &mut cargo(&lints))?;
     let mut docs = cargo(&["doc", "--workspace", "--no-deps", "--features", FEATURES]);

@@ -1,6 +1,7 @@
 //! Every habit of this repository as one verb: `cargo xtask help`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks")]
 
+mod agents;
 mod api;
 mod bench;
 mod bindings;
@@ -24,6 +25,7 @@ mod readme;
 mod said;
 mod served;
 mod shell;
+mod signing;
 mod soak;
 mod surface;
 mod wasm;
@@ -73,6 +75,9 @@ cargo xtask VERB
              clients NAME ...: those, by the names of their scripts;
              clients paid: lets x402's own clients pay a node on a chain, and others' checkers look at it;
              clients files: reads characters, recordings and a model out of packages, unmodified)
+  agents     registers a character on a chain of its own, and lets agent0-sdk read it there
+  signing    lets the OpenSSF's model_signing check what is signed here, and sign what is checked here; mlcroissant reads
+             what datasets say of themselves
   layers     checks which crate may depend on which
   deny       checks bans, licences and sources of dependencies
   outside    builds a crate outside the workspace against lazai's default features, on plain stable
@@ -93,6 +98,7 @@ fn main() -> ExitCode {
     let result = match args.first().map(String::as_str) {
         Some("demo") => demo::run(&rest),
         Some("test") => checks::all(),
+        Some("agents") => agents::check(),
         Some("api") => api::start(&rest),
         Some("bench") => bench::run(&rest),
         Some("bindings") => bindings::start(&rest),
@@ -112,6 +118,7 @@ fn main() -> ExitCode {
         Some("openapi") => openapi::start(&rest),
         Some("package") => package::start(),
         Some("fuzz") => fuzz::start(&rest),
+        Some("signing") => signing::check(),
         Some("soak") => soak::run(&rest),
         Some("surface") => surface::start(&rest),
         Some("readme") => readme::write(),

@@ -89,7 +89,7 @@ pub fn run() -> Result<()> {
     dependant("lazai-settle", "evm", READ, "check", &[])?;
     let vectors = root().join("vectors").join("zk");
     dependant("lazai-zk", "", VERIFY, "run", &["--", &vectors.display().to_string()])?;
-    match wasm::module()? {
+    match wasm::module(wasm::VERIFIER)? {
         Ok(module) => {
             let mut node = Command::new("node");
             node.arg(root().join("benches").join("wasm").join("run.mjs")).arg(module);

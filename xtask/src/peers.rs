@@ -30,6 +30,9 @@ const SETS: &[(&str, &str, &[&str])] = &[
     // zig is the C compiler and the linker of wheels for Linux.
     ("wheels", "475 MB", &["maturin==1.16.0", "ziglang==0.17.1", "cargo-zigbuild==0.24.1", "auditwheel==6.8.2"]),
     ("package", "40 MB", &["twine==7.0.0"]),
+    ("croissant", "370 MB", &["mlcroissant==1.1.1"]),
+    // It does not name pyOpenSSL, which it needs.
+    ("signing", "100 MB", &["model-signing==1.1.1", "pyopenssl==26.4.0"]),
     ("uniffi", "35 MB", &["uniffi-bindgen==0.31.0"]),
     ("openai", "70 MB", &["openai==3.57.0", "prometheus-client==0.26.0"]),
     ("x402", "150 MB", &["x402[evm,httpx]==2.25.0", "x402-conformance==1.6.0", "x402-conformance-suite==0.5.2"]),
@@ -39,6 +42,7 @@ const SETS: &[(&str, &str, &[&str])] = &[
     ("alith", "210 MB", &["alith==0.12.3"]),
     ("mcp", "70 MB", &["mcp==2.3.0"]),
     ("a2a", "110 MB", &["a2a-sdk==1.3.0", "a2a-lint==0.1.1"]),
+    ("agent0", "130 MB", &["agent0-sdk==1.7.1"]),
     ("agents", "120 MB", &["openai-agents==0.24.0"]),
     // The last version whose proxy has all that it needs in the registry.
     ("litellm", "740 MB", &["litellm[proxy]==1.105.0"]),

@@ -1,4 +1,4 @@
-//! What a page would check, as WebAssembly: built with whatever the machine has for that target.
+//! What a page would check or speak, as WebAssembly: built with whatever the machine has for that target.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,6 +8,9 @@ use anyhow::{Result, ensure};
 use crate::shell::{cargo, root, run, target};
 
 const TARGET: &str = "wasm32-unknown-unknown";
+/// The crate of what a page would check, and the one of a voice that speaks there.
+pub const VERIFIER: &str = "wasm";
+pub const VOICE: &str = "wasm-voice";
 /// Nothing here draws random numbers; the crates that could are told so.
 const FLAGS: &str = "--cfg getrandom_backend=\"unsupported\"";
 
@@ -20,16 +23,20 @@ pub fn bindings(features: &[&str]) -> Result<PathBuf> {
     Ok(folder.join(TARGET).join("release").join("lazai_wasm.wasm"))
 }
 
-/// Builds `benches/wasm`; gives the module, or in words why it cannot be had.
-pub fn module() -> Result<Result<PathBuf, String>> {
+/// Builds a crate of `benches` for WebAssembly; gives the module, or in words why it cannot be had.
+pub fn module(of: &str) -> Result<Result<PathBuf, String>> {
     let mut build = match toolchain() {
         Ok(build) => build,
         Err(reason) => return Ok(Err(reason)),
     };
     let folder = target().join("wasm");
     build.args(["--release", "--quiet"]).env("CARGO_TARGET_DIR", &folder).env("RUSTFLAGS", FLAGS);
-    run("what is measured in wasm32", build.current_dir(root().join("benches").join("wasm")))?;
-    let module = folder.join(TARGET).join("release").join("lazai_wasm_verifier.wasm");
+    run("what is measured in wasm32", build.current_dir(root().join("benches").join(of)))?;
+    let module = folder.join(TARGET).join("release").join(if of == VOICE {
+        "lazai_wasm_voice.wasm"
+    } else {
+        "lazai_wasm_verifier.wasm"
+    });
     ensure!(module.is_file(), "no module at {}", module.display());
     Ok(Ok(module))
 }

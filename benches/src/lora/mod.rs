@@ -129,7 +129,7 @@ fn best_way(run: &Value) -> (Vec<u32>, Vec<u32>) {
 }
 
 /// The Cyber Diva's dialogues as token ids.
-fn dialogues(base: &BaseModel, name: &str) -> Result<Vec<Example>, Failure> {
+pub(crate) fn dialogues(base: &BaseModel, name: &str) -> Result<Vec<Example>, Failure> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/cyber-diva/data");
     let (dialogues, _) = read_all(&std::fs::read(folder.join(format!("{name}.jsonl")))?, &Options::default())?;
     let examples = dialogues.iter().map(|d| example(base.tokenizer(), base.template(), &d.messages));

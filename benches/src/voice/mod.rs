@@ -8,6 +8,7 @@ mod part;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use lazai::voice::room::narrator::PACKAGE_FILE;
 use serde_json::{Value, json};
 
 use crate::data::output;
@@ -62,13 +63,27 @@ pub fn run(folder: &Path, report: &Path) -> Result<Value, Failure> {
 
     // Each side says the new texts; the better round counts.
     let adapter = speakers.first().map(|speaker| folder.join(speaker["name"].as_str().unwrap_or_default()));
-    let job = json!({ "package": package, "texts": new, "adapter": adapter });
-    let (mut ours, mut theirs) = (Value::Null, Value::Null);
+    let phonemes = folder.join("phonemes.json");
+    let job = json!({ "package": package, "texts": new, "adapter": adapter, "phonemes": phonemes });
+    let (mut ours, mut theirs, mut wasm) = (Value::Null, Value::Null, Value::Null);
     for _ in 0..ROUNDS {
         cheaper(&mut ours, from_self("speak", folder, &job)?);
         cheaper(&mut theirs, peer(folder, "speak", &job)?);
+        if let Some(run) = in_wasm(&package, &phonemes)? {
+            cheaper(&mut wasm, run);
+        }
     }
-    summary(&found, &adapted, &judgement, (&ours, &theirs), report)
+    summary(&found, &adapted, &judgement, (&ours, &theirs, &wasm), report)
+}
+
+/// The base voice in WebAssembly, where a module for it could be built.
+fn in_wasm(package: &Path, phonemes: &Path) -> Result<Option<Value>, Failure> {
+    let (Some(module), Some(script)) = (std::env::var_os("LAZAI_WASM_MODULE"), std::env::var_os("LAZAI_WASM_SCRIPT"))
+    else {
+        return Ok(None);
+    };
+    let mut node = Command::new("node");
+    output(node.arg(script).arg(module).arg(package.join(PACKAGE_FILE)).arg(phonemes)).map(Some)
 }
 
 /// The figures, and a row for each speaker.
@@ -76,7 +91,7 @@ fn summary(
     found: &Value,
     adapted: &[Value],
     judgement: &Value,
-    (ours, theirs): (&Value, &Value),
+    (ours, theirs, wasm): (&Value, &Value, &Value),
     report: &Path,
 ) -> Result<Value, Failure> {
     let judged = judgement["speakers"].as_array().ok_or("no judgement")?;
@@ -132,7 +147,9 @@ fn summary(
         "peak_rss_mb": ours["peak_rss_mb"],
         "peer_peak_rss_mb": theirs["peak_rss_mb"],
         "adapter_bytes": adapted.first().map(|trained| trained["adapter_bytes"].clone()),
-        "wasm_cpu_s_per_audio_s": null,
+        "wasm_cpu_s_per_audio_s": wasm["cpu_s_per_audio_s"],
+        "wasm_module_bytes": wasm["module_bytes"],
+        "wasm_memory_mb": wasm["memory_mb"],
         "speakers": rows,
         "missing": found["missing"],
         "notes": [
@@ -141,7 +158,7 @@ fn summary(
             "gap_closed: (adapted - base) / (ceiling - base), of each speaker, then the mean",
             "words: Whisper tiny.en, on texts that were held out and on texts that no speaker was recorded with",
             "adapt_cpu_s: the dearest speaker, everything included; peak_rss_mb: beyond what the process had before it opened the voice",
-            "wasm_cpu_s_per_audio_s: not measured; the page of speech in the browser has no clock of processor time",
+            "wasm_cpu_s_per_audio_s: the base voice in Node's engine, one thread, without SIMD; a browser's engine is the same",
         ],
     }))
 }

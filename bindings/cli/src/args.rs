@@ -1,5 +1,6 @@
 //! The command line's arguments.
 
+mod agent;
 mod market;
 mod memory;
 mod private;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+pub(crate) use agent::*;
 pub(crate) use market::*;
 pub(crate) use memory::*;
 pub(crate) use private::*;
@@ -31,7 +33,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done, or it holds; 1 it does not hold, o
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Identifies files and their contents: cards, dialogues, recordings, datasets. A file of speech that says it is synthetic is held to
-    /// what it says.
+    /// what it says, a folder with a `model.sig` to its signature.
     Inspect(Inspect),
     /// Checks the provenance of a reply, or a proof of a dataset.
     Verify(Verify),
@@ -66,12 +68,16 @@ pub(crate) enum Verb {
     Memory(Memory),
     /// Searches the receipts of a proxy and of conversations, and checks each again.
     Receipts(Receipts),
+    /// Repeats a reply out of its evidence, on its base and its adapter, and tells whether the node made it as it signed.
+    Recheck(Recheck),
     /// Prints an account's balance.
     Balance(Balance),
     /// Claims what a character earned, for the account's tokens of its class.
     Claim(Claim),
     /// Tells what an account's shares of characters earned; or, by its book, what a node earned.
     Earnings(Earnings),
+    /// Writes a character's file for registries of agents (ERC-8004), and the call by which a wallet registers it.
+    Agent(Agent),
     /// Writes the evidence of a conversation's last reply, and an anchor to verify it against.
     Evidence(Evidence),
     /// Proposes another split of revenue to the DAO.

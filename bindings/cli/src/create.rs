@@ -8,7 +8,9 @@ use lazai_facade::native::data::{ContributorTerms, keep_file, prepare_dataset};
 use lazai_facade::native::model::{BaseModel, TrainingSettings};
 use lazai_facade::native::prove::{ProofFiles, prove_dataset};
 use lazai_facade::native::roles::write_public_part;
+use lazai_facade::native::signed::sign_model;
 use lazai_facade::{Character, LazaiError, Message, ReplySettings, Role};
+use pollster::block_on;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -119,6 +121,13 @@ pub(crate) fn create(verb: args::Create, out: &mut Output<'_>) -> Done {
     let steps = trained.losses.len();
     let learnt = json!({"step": "adapter", "folder": trained.folder, "digest": trained.digest, "steps": steps, "loss": [first, last]});
     out.tell(&learnt, |_| format!("adapter: {steps} steps, loss {first:.2} to {last:.2}, in {}", trained.folder))?;
+
+    let (folder, key) = (trained.folder.clone(), place.of("model-key.pem"));
+    let signed = match &local {
+        Some(local) => block_on(local.market()?.sign_model(local.key("creator")?, folder, key))?,
+        None => sign_model(folder, key)?,
+    };
+    out.tell(&json!({"step": "signature", "signed": signed}), |_| crate::signed::in_words(&signed))?;
 
     for question in &questions {
         let asked = character.prompt(vec![Message { role: Role::User, content: question.clone() }])?;

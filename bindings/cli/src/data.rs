@@ -34,6 +34,10 @@ pub(crate) fn inspect(verb: &args::Inspect, out: &mut Output<'_>) -> Done {
     let args::Speakers { character, user } = &verb.speakers;
     let (mut first, mut refused, mut holds) = (None, 0_usize, true);
     for path in &verb.files {
+        if crate::signed::is_signed(path) {
+            holds &= crate::signed::inspect(path, out)?;
+            continue;
+        }
         let looked_at = inspect_file(text(path), character.clone(), user.clone()).and_then(|facts| {
             let shows = verb.show > 0 && facts.kind == FileKind::Dialogue;
             let shown = shows.then(|| read_dialogues(text(path), verb.show, character.clone(), user.clone()));

@@ -10,6 +10,7 @@
 #![allow(clippy::print_stderr, reason = "a command line talks")]
 
 mod acting;
+mod agent;
 mod aloud;
 mod args;
 mod config;
@@ -24,9 +25,11 @@ mod money;
 mod proxy;
 mod publish;
 mod receipts;
+mod recheck;
 mod relay;
 mod say;
 mod serve;
+mod signed;
 mod sound;
 mod stopping;
 mod talk;
@@ -91,9 +94,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>, mut input: Box<dyn BufRead 
         Verb::Mcp(verb) => mcp::mcp(*verb, input, &mut out),
         Verb::Memory(verb) => memory::memory(verb, &mut out),
         Verb::Receipts(verb) => receipts::receipts(&verb, &mut out),
+        Verb::Recheck(verb) => recheck::recheck(&verb, &mut out),
         Verb::Balance(verb) => money::balance(&verb, &mut out),
         Verb::Claim(verb) => money::claim(&verb, &mut out),
         Verb::Earnings(verb) => earnings::earnings(&verb, &mut out),
+        Verb::Agent(verb) => agent::agent(&verb, &mut out),
         Verb::Evidence(verb) => trust::evidence(&verb, &mut out),
         Verb::Propose(verb) => vote::propose(&verb, &mut out),
         Verb::Proposals(verb) => vote::proposals(&verb, &mut out),

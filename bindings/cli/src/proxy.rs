@@ -41,6 +41,9 @@ pub(crate) fn open(paying: args::Paying) -> Result<ProxyServer, LazaiError> {
     let nodes =
         paying.node.iter().map(|url| client(url, paying.ca.as_deref(), &paying.way)).collect::<Result<Vec<_>, _>>()?;
     let server = ProxyServer::open(&market, key.clone(), &nodes, budget, text(&paying.folder), counter.as_deref())?;
+    if let Some(folder) = &paying.evidence {
+        server.keep_evidence(text(folder));
+    }
     if let Some(memory) = &paying.memory {
         let (tokens, encoder) = (paying.remember.memory_tokens, paying.remember.memory_encoder.as_deref().map(text));
         block_on(server.remember(text(memory), key, tokens, counter.as_deref(), encoder))?;

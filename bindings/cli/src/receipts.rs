@@ -1,7 +1,7 @@
 //! `receipts`: what was paid for, out of files.
 
 use lazai_facade::LazaiError;
-use lazai_facade::native::receipts::{KeptReceipt, domain_of, kept_receipts};
+use lazai_facade::native::receipts::{KeptReceipt, domain_of, keep_evidence, kept_receipts};
 use serde_json::json;
 
 use crate::args;
@@ -27,6 +27,16 @@ const COLUMNS: [&str; 12] = [
 pub(crate) fn receipts(verb: &args::Receipts, out: &mut Output<'_>) -> Done {
     let domain = domain_of(verb.market.as_deref(), verb.deployment.as_deref())?;
     let day = verb.day.as_deref().map(day_of).transpose()?;
+    if let Some(folder) = &verb.evidence {
+        let Some(domain) = &domain else {
+            return Err(LazaiError::new("json.malformed", "evidence names its ledger: name --market or --deployment"));
+        };
+        for path in &verb.paths {
+            for file in keep_evidence(path, domain, folder)? {
+                eprintln!("{}", file.display());
+            }
+        }
+    }
     let mut found = Vec::new();
     for path in &verb.paths {
         found.extend(kept_receipts(path, domain.as_ref())?);

@@ -27,9 +27,9 @@ pub(crate) fn serve(verb: &args::Serve, input: Box<dyn BufRead + Send>, out: &mu
     listening.check()?;
     check_folder(&verb.book)?;
     let stop = told_to_stop()?;
-    let (node, key) = prepared(verb)?;
+    let Prepared { node, key, is_sealed } = prepared(verb)?;
     if verb.check {
-        return checked(verb, &listening, &node, &key, out);
+        return checked(verb, &listening, (&node, &key, is_sealed), out);
     }
     for warning in warnings(verb, &listening) {
         eprintln!("lazai: warning: {warning}");
@@ -76,7 +76,14 @@ fn listening(verb: &args::Serve) -> Listening {
 }
 
 /// The node with everything that it needs, and its key.
-fn prepared(verb: &args::Serve) -> Result<(PreparedNode, Arc<LocalKey>), LazaiError> {
+struct Prepared {
+    node: PreparedNode,
+    key: Arc<LocalKey>,
+    /// True if the adapter is encrypted on the disk.
+    is_sealed: bool,
+}
+
+fn prepared(verb: &args::Serve) -> Result<Prepared, LazaiError> {
     let (market, key) = acting(&verb.acting, "node")?;
     block_on(market.refresh())?;
     // Without a local market, the parser asks for both.
@@ -103,7 +110,8 @@ fn prepared(verb: &args::Serve) -> Result<(PreparedNode, Arc<LocalKey>), LazaiEr
         character_ceiling: verb.character_ceiling,
         voice_folder: verb.character_voice.as_deref().map(text).or(trained),
     });
-    let adapter = if adapter.contains("://") { fetched(&market, &adapter, class, verb)? } else { adapter };
+    let adapter = if adapter.contains("://") { fetched(&market, &key, &adapter, class, verb)? } else { adapter };
+    let is_sealed = is_sealed(&adapter);
     let folder = verb.disk.as_deref().map(text);
     let weights = verb.weights.as_deref().map(text);
     let room = ServingRoom { memory_mb: verb.conversation_mb, folder, disk_mb: verb.disk_mb, weights };
@@ -120,14 +128,30 @@ fn prepared(verb: &args::Serve) -> Result<(PreparedNode, Arc<LocalKey>), LazaiEr
     };
     let book = book_at(&verb.book, verb.database.as_deref(), verb.database_ca.as_deref())?;
     let node = PreparedNode::read(market, key.clone(), base, vec![served], verb.reply_tokens, &book)?;
-    Ok((node, key))
+    Ok(Prepared { node, key, is_sealed })
 }
 
 /// The folder, beside the book, of an adapter that is fetched from a store.
-fn fetched(market: &Market, store: &str, class: u64, verb: &args::Serve) -> Result<String, LazaiError> {
+fn fetched(
+    market: &Market,
+    key: &Arc<LocalKey>,
+    store: &str,
+    class: u64,
+    verb: &args::Serve,
+) -> Result<String, LazaiError> {
     let folder = text(&verb.book.join("adapters").join(format!("{class}-{}", verb.version)));
-    market.fetch_adapter(store.to_owned(), class, verb.version, folder.clone())?;
+    let (store, version) = (store.to_owned(), verb.version);
+    if verb.keep_in_clear {
+        market.fetch_adapter(store, class, version, folder.clone())?;
+    } else {
+        market.fetch_sealed_adapter(key.clone(), store, class, version, folder.clone())?;
+    }
     Ok(folder)
+}
+
+/// Tells whether the adapter in a folder is encrypted on the disk.
+fn is_sealed(folder: &str) -> bool {
+    Path::new(folder).join("adapter_model.safetensors.sealed").is_file()
 }
 
 /// A book in a folder, and in the database whose URL a file holds if there is one.
@@ -153,6 +177,10 @@ fn readable(verb: &args::Serve) -> Vec<String> {
 fn warnings(verb: &args::Serve, listening: &Listening) -> Vec<String> {
     let mut warnings: Vec<String> =
         readable(verb).into_iter().map(|path| format!("others on this machine may read {path}")).collect();
+    if verb.keep_in_clear {
+        warnings
+            .push("an adapter that is fetched lies on this machine's disk in clear, as --keep-in-clear says".into());
+    }
     if let Some(at) = verb.operations.as_ref().filter(|_| listening.shows_operations()) {
         let reason =
             "is open to anybody who reaches this machine, and has no key: an address such as 127.0.0.1:9464 is not";
@@ -165,8 +193,7 @@ fn warnings(verb: &args::Serve, listening: &Listening) -> Vec<String> {
 fn checked(
     verb: &args::Serve,
     listening: &Listening,
-    node: &PreparedNode,
-    key: &LocalKey,
+    (node, key, is_sealed): (&PreparedNode, &LocalKey, bool),
     out: &mut Output<'_>,
 ) -> Done {
     let offered: Vec<_> = node
@@ -183,6 +210,7 @@ fn checked(
     let told = json!({
         "checked": offered, "node": key.address(), "address": verb.address, "operations": verb.operations,
         "tls": verb.tls_certificates.is_some(), "readableByOthers": readable(verb), "inUse": taken, "warnings": warnings,
+        "adapterSealed": is_sealed,
     });
     out.tell(&told, |_| {
         let scheme = if verb.tls_certificates.is_some() { "https" } else { "http" };
@@ -204,7 +232,9 @@ fn checked(
         let warned = taken.iter().map(|at| format!("{at} is {in_use}\n"));
         let warned = warned.chain(warnings.iter().map(|warning| format!("warning: {warning}\n")));
         let operator = verb.operations.as_ref().map(|at| format!("the operator looks at http://{at}\n"));
-        let all: String = served.chain(operator).chain(warned).collect();
+        // An operator who named a folder knows what is in it.
+        let adapter = is_sealed.then(|| "the adapter is encrypted on the disk\n".to_owned());
+        let all: String = served.chain(adapter).chain(operator).chain(warned).collect();
         all.trim_end().to_owned()
     })?;
     Ok(true)

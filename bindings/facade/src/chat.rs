@@ -273,7 +273,7 @@ impl Chat {
             remembering.kept(&conversation, now_s());
         }
         self.state().conversation = conversation;
-        let ChatReply { text, tokens, receipt, notes } = reply;
+        let ChatReply { text, tokens, receipt, notes, .. } = reply;
         Ok(ChatTurn::of(CheckedReply { text, tokens, receipt, checked, notes }, payment))
     }
 
@@ -379,6 +379,8 @@ record! {
         pub character_price: Option<BaseUnits>,
         /// The node's signed terms of speech, as JSON: [`Chat::speak`] takes them. None if it does not speak.
         pub speech_terms: Option<String>,
+        /// The node's signed key, as JSON: [`SealedPost`](crate::SealedPost) seals requests to it. None if the node takes none that are sealed.
+        pub seal_terms: Option<String>,
     }
 }
 
@@ -391,9 +393,10 @@ impl ModelOffer {
 
 impl From<talk::OfferedModel> for ModelOffer {
     fn from(model: talk::OfferedModel) -> Self {
-        let talk::OfferedModel { id, name, offer: SignedOffer { offer, signature }, public_part, speech, .. } = model;
+        let talk::OfferedModel { id, name, offer: SignedOffer { offer, signature }, public_part, speech, seal } = model;
         let character_price = speech.as_ref().map(|signed| signed.terms.character_price.to_string());
         let speech_terms = speech.and_then(|signed| serde_json::to_string(&signed).ok());
+        let seal_terms = seal.and_then(|signed| serde_json::to_string(&signed).ok());
         let offer = crate::Offer {
             node: offer.node.to_string(),
             class_id: offer.class.0,
@@ -409,6 +412,15 @@ impl From<talk::OfferedModel> for ModelOffer {
             quota_deposit: offer.quota_deposit.to_string(),
             series: offer.series,
         };
-        Self { id, name, offer, signature: signature.to_string(), public_part, character_price, speech_terms }
+        Self {
+            id,
+            name,
+            offer,
+            signature: signature.to_string(),
+            public_part,
+            character_price,
+            speech_terms,
+            seal_terms,
+        }
     }
 }

@@ -136,6 +136,8 @@ pub(crate) const CODES: &[&str] = &[
     "signature.high_s",
     "signature.malformed",
     "signature.wrong_signer",
+    "signed.broken",
+    "signed.malformed",
     "signer.invalid_key",
     "signer.no_randomness",
     "signer.refused",

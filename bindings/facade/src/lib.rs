@@ -19,6 +19,7 @@
 //! | [`memory`] | what was said before, sealed, and recalled |
 //! | [`counter`] | counting tokens, so that receipts are recounted |
 //! | [`transport`] | the network, as a language brings it |
+//! | [`sealed`] | requests over it that only their node can read |
 //! | [`wallet`] | sessions that a user's wallet opens and closes |
 //! | `native` | files, models, nodes, ledgers and the roles of the market, for systems with files and a network (features `native`, `prove`) |
 //!
@@ -35,6 +36,7 @@ pub mod native;
 #[cfg(feature = "python")]
 pub mod python;
 pub mod safety;
+pub mod sealed;
 pub mod session;
 pub mod settings;
 pub mod sign;
@@ -50,6 +52,7 @@ pub use error::{LazaiError, error_codes, fail_with};
 pub use memory::{Memory, MemoryAuthor, MemoryEntry, MemoryRecall, RecalledLine, read_memory};
 pub use money::{RevenueParts, split_revenue};
 pub use safety::{Blocklist, CharacterReport, Concern, report_character};
+pub use sealed::SealedPost;
 pub use session::{
     Offer, Receipt, SignedReceipt, Voucher, check_offer, check_receipt, check_voucher, offer_step, session_id,
     sign_offer, sign_receipt, sign_voucher, voucher_digest, voucher_typed_data,

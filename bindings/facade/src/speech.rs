@@ -204,15 +204,15 @@ fn mark_spoken(conversation: &mut lazai::Conversation) {
     }
 }
 
-/// What a WAV file says of its sound. Its signatures and digests hold; that the node serves the version that it names, a ledger
+/// What a WAV file (and, where files are at hand, a FLAC file) says of its sound. Its signatures and digests hold; that the node serves the version that it names, a ledger
 /// says.
 ///
 /// # Errors
-/// `speech.unmarked` for a file that does not say that it is synthetic, `speech.format` for one that is no WAV file of one channel
+/// `speech.unmarked` for a file that does not say that it is synthetic, `speech.format` for one that is no such file of one channel
 /// and 16 bits, `speech.malformed` for a note that cannot be read, `speech.broken` for one that does not hold.
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 pub fn speech_note(file: Vec<u8>) -> Result<SpeechNote, LazaiError> {
-    let SpeechManifest { terms, receipt, .. } = SpeechManifest::of_wav(&file).map_err(|error| {
+    let SpeechManifest { terms, receipt, .. } = SpeechManifest::of_file(&file).map_err(|error| {
         let code = match error {
             NotSpeech::NoManifest => "speech.unmarked",
             NotSpeech::Manifest { .. } => "speech.malformed",

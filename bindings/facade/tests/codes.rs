@@ -26,6 +26,7 @@ use lazai_facade::native::market::{Founding, Market};
 use lazai_facade::native::memory::open_memory;
 use lazai_facade::native::prepared::Listening;
 use lazai_facade::native::roles::write_public_part;
+use lazai_facade::native::signed::{check_model, sign_model};
 use lazai_facade::{
     Character, Chat, Domain, LazaiError, LocalKey, Message, ReplySettings, error_codes, read_memory, speech_note,
     verify_proof,
@@ -84,6 +85,19 @@ fn of_memories() -> Vec<LazaiError> {
         memory.import_lines("{}".into()).unwrap_err(),
         memory.forget(vec!["0123456789abcdef".into()]).unwrap_err(),
     ]
+}
+
+/// What goes wrong with signed folders.
+fn of_signed_files() -> Vec<LazaiError> {
+    let home = tempfile::tempdir().unwrap();
+    let (folder, key) = (home.path().join("adapter"), home.path().join("key.pem").display().to_string());
+    std::fs::create_dir(&folder).unwrap();
+    let signed = || check_model(folder.display().to_string());
+    sign_model(folder.display().to_string(), key).unwrap();
+    std::fs::write(folder.join("more"), b"").unwrap();
+    let broken = signed().unwrap_err();
+    std::fs::write(folder.join("model.sig"), b"{}").unwrap();
+    vec![broken, signed().unwrap_err()]
 }
 
 /// A WAV file of two samples, with a note or without.
@@ -254,7 +268,7 @@ fn made() -> Vec<LazaiError> {
 #[test]
 fn every_code_has_a_cause() {
     let mut codes = scenarios();
-    for error in provoked().into_iter().chain(of_memories()).chain(made()) {
+    for error in provoked().into_iter().chain(of_memories()).chain(of_signed_files()).chain(made()) {
         assert!(!error.detail().is_empty());
         codes.insert(error.code().to_owned());
     }

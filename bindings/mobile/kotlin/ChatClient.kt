@@ -22,23 +22,34 @@ private val network: HttpClient = HttpClient.newHttpClient()
 private fun get(url: String): ByteArray =
     network.send(JdkRequest.newBuilder(URI(url)).build(), BodyHandlers.ofByteArray()).body()
 
-/** A node, over the JDK's HTTP. */
-class JdkTransport(private val node: String) : Transport {
+// ANCHOR: transport
+/** A node, over the JDK's HTTP: requests are sealed to the key that the node signed, if it has one. */
+class JdkTransport(private val url: String, private val model: ModelOffer, private val domain: Domain) : Transport {
     override suspend fun post(request: HttpRequest, sink: BodySink): UShort = withContext(Dispatchers.IO) {
-        val post = JdkRequest.newBuilder(URI(node + request.path)).POST(JdkRequest.BodyPublishers.ofString(request.body))
-        request.headers.forEach { post.header(it.name, it.value) }
+        val sealed = model.sealTerms?.let { SealedPost(request, it, domain, model.offer.node) }
+        val post = JdkRequest.newBuilder(URI(url + (sealed?.path() ?: request.path)))
+        post.POST(JdkRequest.BodyPublishers.ofByteArray(sealed?.body() ?: request.body.toByteArray()))
+        if (sealed != null) post.header("content-type", sealed.contentType())
+        else request.headers.forEach { post.header(it.name, it.value) }
         try {
             val answer = network.send(post.build(), BodyHandlers.ofInputStream())
+            // A refusal of the gateway itself is not sealed.
+            val opener = sealed?.takeIf { answer.statusCode() == 200 }
             answer.body().use { body ->
                 val buffer = ByteArray(8192)
-                generateSequence { body.read(buffer).takeIf { it >= 0 } }.forEach { sink.push(buffer.copyOf(it)) }
+                generateSequence { body.read(buffer).takeIf { it >= 0 } }.forEach {
+                    val bytes = buffer.copyOf(it)
+                    sink.push(opener?.open(bytes) ?: bytes)
+                }
             }
-            answer.statusCode().toUShort()
+            opener?.let { sink.push(it.finish()) }
+            opener?.status() ?: answer.statusCode().toUShort()
         } catch (e: IOException) {
-            throw LazaiException.Failed("node.transport", "$node: ${e.message}")
+            throw LazaiException.Failed("node.transport", "$url: ${e.message}")
         }
     }
 }
+// ANCHOR_END: transport
 
 /** A wallet behind JSON-RPC: here that of a test chain, whose node signs for its own account. */
 class RpcWallet(private val url: String) {
@@ -94,7 +105,7 @@ fun main(args: Array<String>) = runBlocking {
     wallet.send(openSessionCall(place, nonce, key.address(), model, deposit))
     val chat = Chat(beginConversation(place, wallet.account, nonce, key.address(), model, deposit), place.domain, key.signer())
     // ANCHOR_END: session
-    val transport = JdkTransport(node)
+    val transport = JdkTransport(node, model, place.domain)
     for (line in generateSequence(::readLine).filter { it.isNotBlank() }) {
         var tries = 0
         while (true) {

@@ -451,7 +451,8 @@ pub struct ExEx(pub(crate) Arc<facade::native::exex::ExEx>);
 #[pymethods]
 impl ExEx {
     /// An execution node on a market: its account, the 32 secret bytes (hex) that its unsealing key is derived from, the store
-    /// that submissions are in, and a folder for jobs, checkpoints and adapters.
+    /// that submissions are in, and a folder for jobs, checkpoints and adapters. These are in clear, and the
+    /// training record says so.
     ///
     /// Errors: `hex.…`; `store`, `feature_missing` for a store's URL.
     #[new]
@@ -466,6 +467,30 @@ impl ExEx {
         let market = market.inner()?;
         let signer = PySigner::of(&signer)?;
         free(py, || facade::native::exex::ExEx::new(market, signer, unsealing_secret, store.0, folder.0)).map(ExEx)
+    }
+
+    /// As `new`, with checkpoints, adapters and voices encrypted for the unsealing key before they are written: `export` gives them away.
+    ///
+    /// Errors: As `new`.
+    #[staticmethod]
+    fn sealing(
+        py: Python<'_>,
+        market: &Market,
+        signer: Bound<'_, PyAny>,
+        unsealing_secret: String,
+        store: PathText,
+        folder: PathText,
+    ) -> PyResult<Self> {
+        let market = market.inner()?;
+        let signer = PySigner::of(&signer)?;
+        free(py, || facade::native::exex::ExEx::sealing(market, signer, unsealing_secret, store.0, folder.0)).map(ExEx)
+    }
+
+    /// Writes a submission's adapter into a folder as PEFT's files, in clear and signed, and its voice into the folder `voice` of it.
+    ///
+    /// Errors: `file`, `signer.…`.
+    fn export(&self, py: Python<'_>, submission: String, folder: PathText) -> PyResult<()> {
+        free(py, || block_on(self.0.export(submission, folder.0)))
     }
 
     /// Trains voices, too, from now on: of submissions that have recordings whose consent names the voice.
@@ -568,6 +593,25 @@ impl LocalKey {
 
 #[pymethods]
 impl Market {
+    /// The registration file of a version as an agent, as JSON: `urls` are those of its nodes, or those of its token if there is none;
+    /// `x402` says whether they take payments by x402.
+    ///
+    /// Errors: `dat.unknown`, `hex.…`.
+    #[pyo3(signature = (class_id, version, urls, x402, registrations, image=None))]
+    fn agent_file(
+        &self,
+        py: Python<'_>,
+        class_id: u64,
+        version: u32,
+        urls: Vec<String>,
+        x402: bool,
+        registrations: Vec<facade::native::agent::AgentRegistration>,
+        image: Option<String>,
+    ) -> PyResult<String> {
+        let inner = self.inner()?;
+        free(py, || inner.agent_file(class_id, version, urls, x402, registrations, image))
+    }
+
     /// The metadata of a version of a class.
     ///
     /// Errors: `dat.unknown`.
@@ -891,6 +935,21 @@ impl Market {
         free(py, || inner.talk_on(node, signer, conversation)).map(Session)
     }
 
+    /// As `sign_model`; the signer's account stands for the key.
+    ///
+    /// Errors: As `sign_model`; `signer.…`.
+    fn sign_model(
+        &self,
+        py: Python<'_>,
+        signer: Bound<'_, PyAny>,
+        folder: PathText,
+        key: PathText,
+    ) -> PyResult<facade::native::signed::SignedModel> {
+        let signer = PySigner::of(&signer)?;
+        let inner = self.inner()?;
+        free(py, || block_on(inner.sign_model(signer, folder.0, key.0)))
+    }
+
     /// Fetches the adapter of a version from a store into a folder, as PEFT's files. The ledger says what it is: anything else is refused.
     ///
     /// Errors: `dat.unknown`, `file`, `store`, `feature_missing`.
@@ -904,6 +963,24 @@ impl Market {
     ) -> PyResult<()> {
         let inner = self.inner()?;
         free(py, || inner.fetch_adapter(store.0, class_id, version, folder.0))
+    }
+
+    /// As `fetch_adapter`, with weights that are encrypted before they are written: only this signer's node opens
+    /// them. It has to sign the same alike each time.
+    ///
+    /// Errors: As `fetch_adapter`; `signer.…`.
+    fn fetch_sealed_adapter(
+        &self,
+        py: Python<'_>,
+        signer: Bound<'_, PyAny>,
+        store: PathText,
+        class_id: u64,
+        version: u32,
+        folder: PathText,
+    ) -> PyResult<()> {
+        let signer = PySigner::of(&signer)?;
+        let inner = self.inner()?;
+        free(py, || inner.fetch_sealed_adapter(signer, store.0, class_id, version, folder.0))
     }
 }
 
@@ -1102,6 +1179,68 @@ impl NodeServer {
     }
 }
 
+/// A request sealed to its node's key, and the opener of the answer. A transport posts `body` instead of the request, gives
+/// the bytes of the answer to `open`, and what comes of these to its sink; the status is inside. An answer with another
+/// status than 200 is not sealed: the gateway, or somebody on the way, refused the request.
+#[pyclass(frozen, module = "lazai")]
+pub struct SealedPost(pub(crate) Arc<facade::sealed::SealedPost>);
+
+#[pymethods]
+impl SealedPost {
+    /// Seals a request under the terms that a node tells with its models
+    /// (`ModelOffer.seal_terms`), held to the node of the session's offer in the ledger's domain.
+    ///
+    /// Errors: `node.unsealed` if the terms are over, or not signed by that node; `json.malformed`, `hex.…`, `address`, `seal`.
+    #[new]
+    fn new(
+        py: Python<'_>,
+        request: facade::transport::HttpRequest,
+        seal_terms: String,
+        domain: facade::sign::Domain,
+        node: String,
+    ) -> PyResult<Self> {
+        free(py, || facade::sealed::SealedPost::new(request, seal_terms, domain, node)).map(SealedPost)
+    }
+
+    /// Path under the node's URL, or under its place at a relay.
+    #[getter]
+    fn path(&self, py: Python<'_>) -> PyResult<String> {
+        free(py, || Ok(self.0.path()))
+    }
+
+    /// The header `content-type`.
+    #[getter]
+    fn content_type(&self, py: Python<'_>) -> PyResult<String> {
+        free(py, || Ok(self.0.content_type()))
+    }
+
+    /// What is posted: a copy.
+    #[getter]
+    fn body(&self, py: Python<'_>) -> PyResult<Vec<u8>> {
+        free(py, || Ok(self.0.body()))
+    }
+
+    /// Takes bytes of the answer as they come; returns the bytes of its body that they complete.
+    ///
+    /// Errors: `node.transport` if somebody changed it, or for anything but an answer to this request.
+    fn open(&self, py: Python<'_>, bytes: Vec<u8>) -> PyResult<Vec<u8>> {
+        free(py, || self.0.open(bytes))
+    }
+
+    /// The last bytes of the answer's body, once nothing more comes.
+    ///
+    /// Errors: `node.transport` if the answer was cut off.
+    fn finish(&self, py: Python<'_>) -> PyResult<Vec<u8>> {
+        free(py, || self.0.finish())
+    }
+
+    /// The answer's own status, once it came.
+    #[getter]
+    fn status(&self, py: Python<'_>) -> PyResult<Option<u16>> {
+        free(py, || Ok(self.0.status()))
+    }
+}
+
 /// A session with a character at a node. Turns wait for one another, and the end waits for them.
 /// A context manager: the session is ended at its end, also where something was raised.
 #[pyclass(frozen, module = "lazai")]
@@ -1290,6 +1429,14 @@ impl TokenCounter {
     }
 }
 
+/// A registration file as a URI that holds it, for a registry where nobody hosts the file.
+///
+/// Errors: `json.malformed`.
+#[pyfunction]
+fn agent_data_uri(py: Python<'_>, file: Json) -> PyResult<String> {
+    free(py, || facade::native::agent::agent_data_uri(file.0))
+}
+
 /// The conversation in a session that the wallet `payer` opened with that call, as `Chat` takes it. The node
 /// answers once the chain shows it the session.
 ///
@@ -1305,6 +1452,27 @@ fn begin_conversation(
     deposit: Units,
 ) -> PyResult<String> {
     free(py, || facade::wallet::begin_conversation(place, payer, nonce, consumer, model, deposit.0))
+}
+
+/// Names the contract that binds an agent to a token (ERC-8217).
+///
+/// Errors: `hex.…`.
+#[pyfunction]
+fn bind_agent_call(
+    py: Python<'_>,
+    registry: String,
+    agent: u64,
+    binding: String,
+) -> PyResult<facade::wallet::WalletCall> {
+    free(py, || facade::native::agent::bind_agent_call(registry, agent, binding))
+}
+
+/// Holds the files of a folder to the signature beside them.
+///
+/// Errors: `signed.broken` for files that are not what was signed, `signed.malformed` for a signature or a key that is none, `file`.
+#[pyfunction]
+fn check_model(py: Python<'_>, folder: PathText) -> PyResult<facade::native::signed::SignedModel> {
+    free(py, || facade::native::signed::check_model(folder.0))
 }
 
 /// Checks that an offer is signed by its node.
@@ -1416,6 +1584,14 @@ fn keep_adapter(py: Python<'_>, store: PathText, folder: PathText, record: PathT
 #[pyfunction]
 fn library_version(py: Python<'_>) -> PyResult<String> {
     free(py, || Ok(facade::library_version()))
+}
+
+/// Puts an agent's file at another URI: the one that names its own number.
+///
+/// Errors: `hex.…`.
+#[pyfunction]
+fn move_agent_call(py: Python<'_>, registry: String, agent: u64, uri: String) -> PyResult<facade::wallet::WalletCall> {
+    free(py, || facade::native::agent::move_agent_call(registry, agent, uri))
 }
 
 /// The most that one reply under an offer can cost, in base units: the least deposit that gets one.
@@ -1570,6 +1746,33 @@ fn read_models(py: Python<'_>, body: Vec<u8>) -> PyResult<Vec<facade::chat::Mode
     free(py, || facade::chat::read_models(body))
 }
 
+/// Repeats a reply out of its evidence, on the base model and the adapter that its receipt names, and tells whether it was made as it was
+/// signed. Signatures and digests are checked first; if a domain is given, it must be the evidence's.
+///
+/// Errors: `consumer.receipt`, `consumer.receipt_signature` for evidence that is false, `json.malformed`, `file`, `model`.
+#[pyfunction]
+#[pyo3(signature = (evidence, base, adapter, settings=None, domain=None))]
+fn recheck_reply(
+    py: Python<'_>,
+    evidence: Json,
+    base: PathText,
+    adapter: PathText,
+    settings: Option<facade::native::recheck::RecheckSettings>,
+    domain: Option<facade::sign::Domain>,
+) -> PyResult<facade::native::recheck::RecheckedReply> {
+    free(py, || {
+        facade::native::recheck::recheck_reply(evidence.0, base.0, adapter.0, settings.unwrap_or_default(), domain)
+    })
+}
+
+/// Registers an agent whose file is at a URI: the sender owns it.
+///
+/// Errors: `hex.…`.
+#[pyfunction]
+fn register_agent_call(py: Python<'_>, registry: String, uri: String) -> PyResult<facade::wallet::WalletCall> {
+    free(py, || facade::native::agent::register_agent_call(registry, uri))
+}
+
 /// Signs a report, as the session's consumer; returns the request that brings it to the node.
 ///
 /// Errors: `report.too_long`, `hex.…`, `signer.…`.
@@ -1597,6 +1800,15 @@ fn session_id(
     offer: facade::session::Offer,
 ) -> PyResult<String> {
     free(py, || facade::session::session_id(ledger, payer, nonce, consumer, offer))
+}
+
+/// Signs the files of a folder with a key (ECDSA over P-256) in a file, which is made if it is not there: `model_signing verify key` checks
+/// them with `model.pub`. No account stands for the key.
+///
+/// Errors: `file`, `signed.malformed` for a file that is no key, `signer.no_randomness`.
+#[pyfunction]
+fn sign_model(py: Python<'_>, folder: PathText, key: PathText) -> PyResult<facade::native::signed::SignedModel> {
+    free(py, || facade::native::signed::sign_model(folder.0, key.0))
 }
 
 /// Signs an offer, as its node.
@@ -1641,10 +1853,10 @@ fn sign_voucher(
     free(py, || block_on(facade::session::sign_voucher(domain, voucher, signer)))
 }
 
-/// What a WAV file says of its sound. Its signatures and digests hold; that the node serves the version that it names, a ledger
+/// What a WAV file (and, where files are at hand, a FLAC file) says of its sound. Its signatures and digests hold; that the node serves the version that it names, a ledger
 /// says.
 ///
-/// Errors: `speech.unmarked` for a file that does not say that it is synthetic, `speech.format` for one that is no WAV file of one channel
+/// Errors: `speech.unmarked` for a file that does not say that it is synthetic, `speech.format` for one that is no such file of one channel
 /// and 16 bits, `speech.malformed` for a note that cannot be read, `speech.broken` for one that does not hold.
 #[pyfunction]
 fn speech_note(py: Python<'_>, file: Vec<u8>) -> PyResult<facade::speech::SpeechNote> {
@@ -1771,11 +1983,19 @@ pub(crate) mod _lazai {
     #[pymodule_export]
     use super::NodeServer;
     #[pymodule_export]
+    use super::SealedPost;
+    #[pymodule_export]
     use super::Session;
     #[pymodule_export]
     use super::TokenCounter;
     #[pymodule_export]
+    use super::agent_data_uri;
+    #[pymodule_export]
     use super::begin_conversation;
+    #[pymodule_export]
+    use super::bind_agent_call;
+    #[pymodule_export]
+    use super::check_model;
     #[pymodule_export]
     use super::check_offer;
     #[pymodule_export]
@@ -1797,6 +2017,8 @@ pub(crate) mod _lazai {
     #[pymodule_export]
     use super::library_version;
     #[pymodule_export]
+    use super::move_agent_call;
+    #[pymodule_export]
     use super::offer_step;
     #[pymodule_export]
     use super::open_memory;
@@ -1815,9 +2037,15 @@ pub(crate) mod _lazai {
     #[pymodule_export]
     use super::read_models;
     #[pymodule_export]
+    use super::recheck_reply;
+    #[pymodule_export]
+    use super::register_agent_call;
+    #[pymodule_export]
     use super::report_character;
     #[pymodule_export]
     use super::session_id;
+    #[pymodule_export]
+    use super::sign_model;
     #[pymodule_export]
     use super::sign_offer;
     #[pymodule_export]
@@ -1877,6 +2105,8 @@ pub(crate) mod _lazai {
     #[pymodule_export]
     use lazai_facade::native::Progress;
     #[pymodule_export]
+    use lazai_facade::native::agent::AgentRegistration;
+    #[pymodule_export]
     use lazai_facade::native::dat::DatFacts;
     #[pymodule_export]
     use lazai_facade::native::dat::TokenFacts;
@@ -1923,6 +2153,12 @@ pub(crate) mod _lazai {
     #[pymodule_export]
     use lazai_facade::native::provider::ServedModel;
     #[pymodule_export]
+    use lazai_facade::native::recheck::RecheckSettings;
+    #[pymodule_export]
+    use lazai_facade::native::recheck::RecheckedReply;
+    #[pymodule_export]
+    use lazai_facade::native::recheck::RepeatOutcome;
+    #[pymodule_export]
     use lazai_facade::native::roles::ExExContact;
     #[pymodule_export]
     use lazai_facade::native::roles::Lineage;
@@ -1930,6 +2166,8 @@ pub(crate) mod _lazai {
     use lazai_facade::native::roles::SubmissionFacts;
     #[pymodule_export]
     use lazai_facade::native::roles::SubmissionStatus;
+    #[pymodule_export]
+    use lazai_facade::native::signed::SignedModel;
     #[pymodule_export]
     use lazai_facade::native::voice::ServedVoice;
     #[pymodule_export]

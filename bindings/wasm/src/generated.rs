@@ -463,6 +463,64 @@ impl Memory {
     }
 }
 
+/// A request sealed to its node's key, and the opener of the answer. A transport posts `body` instead of the request, gives
+/// the bytes of the answer to `open`, and what comes of these to its sink; the status is inside. An answer with another
+/// status than 200 is not sealed: the gateway, or somebody on the way, refused the request.
+#[wasm_bindgen]
+pub struct SealedPost(pub(crate) Arc<facade::SealedPost>);
+
+#[wasm_bindgen]
+impl SealedPost {
+    /// Seals a request under the terms that a node tells with its models
+    /// (`ModelOffer.sealTerms`), held to the node of the session's offer in the ledger's domain.
+    ///
+    /// Errors: `node.unsealed` if the terms are over, or not signed by that node; `json.malformed`, `hex.…`, `address`, `seal`.
+    #[wasm_bindgen(constructor)]
+    pub fn new(
+        #[wasm_bindgen(unchecked_param_type = "HttpRequest")] request: JsValue,
+        #[wasm_bindgen(js_name = sealTerms)] seal_terms: String,
+        #[wasm_bindgen(unchecked_param_type = "Domain")] domain: JsValue,
+        node: String,
+    ) -> Result<SealedPost, JsValue> {
+        facade::SealedPost::new(record(request)?, seal_terms, record(domain)?, node).map_err(thrown).map(SealedPost)
+    }
+
+    /// Path under the node's URL, or under its place at a relay.
+    pub fn path(&self) -> String {
+        self.0.path()
+    }
+
+    /// The header `content-type`.
+    #[wasm_bindgen(js_name = contentType)]
+    pub fn content_type(&self) -> String {
+        self.0.content_type()
+    }
+
+    /// What is posted: a copy.
+    pub fn body(&self) -> Vec<u8> {
+        self.0.body()
+    }
+
+    /// Takes bytes of the answer as they come; returns the bytes of its body that they complete.
+    ///
+    /// Errors: `node.transport` if somebody changed it, or for anything but an answer to this request.
+    pub fn open(&self, bytes: Vec<u8>) -> Result<Vec<u8>, JsValue> {
+        self.0.open(bytes).map_err(thrown)
+    }
+
+    /// The last bytes of the answer's body, once nothing more comes.
+    ///
+    /// Errors: `node.transport` if the answer was cut off.
+    pub fn finish(&self) -> Result<Vec<u8>, JsValue> {
+        self.0.finish().map_err(thrown)
+    }
+
+    /// The answer's own status, once it came.
+    pub fn status(&self) -> Option<u16> {
+        self.0.status()
+    }
+}
+
 /// Counts tokens as a node does: the tokenizer and the chat template of a model, without its weights.
 #[wasm_bindgen]
 pub struct TokenCounter(pub(crate) Arc<facade::TokenCounter>);
@@ -710,10 +768,10 @@ pub async fn sign_voucher(
     facade::sign_voucher(record(domain)?, record(voucher)?, foreign::signer(signer)?).await.map_err(thrown)
 }
 
-/// What a WAV file says of its sound. Its signatures and digests hold; that the node serves the version that it names, a ledger
+/// What a WAV file (and, where files are at hand, a FLAC file) says of its sound. Its signatures and digests hold; that the node serves the version that it names, a ledger
 /// says.
 ///
-/// Errors: `speech.unmarked` for a file that does not say that it is synthetic, `speech.format` for one that is no WAV file of one channel
+/// Errors: `speech.unmarked` for a file that does not say that it is synthetic, `speech.format` for one that is no such file of one channel
 /// and 16 bits, `speech.malformed` for a note that cannot be read, `speech.broken` for one that does not hold.
 #[wasm_bindgen(js_name = speechNote, unchecked_return_type = "SpeechNote")]
 pub fn speech_note(file: Vec<u8>) -> Result<JsValue, JsValue> {

@@ -191,6 +191,8 @@ export interface ModelOffer {
     characterPrice?: string;
     /** The node's signed terms of speech, as JSON: `Chat.speak` takes them. `undefined` if it does not speak. */
     speechTerms?: string;
+    /** The node's signed key, as JSON: `SealedPost` seals requests to it. `undefined` if the node takes none that are sealed. */
+    sealTerms?: string;
 }
 
 /** A node's prices and limits for serving a version of a class. */

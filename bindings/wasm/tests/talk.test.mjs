@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { readMarketPlace, speechNote } from "@lazai/sdk";
+import { SealedPost, readMarketPlace, speechNote } from "@lazai/sdk";
 import { Session } from "@lazai/sdk/session";
 import { chat } from "../examples/talk.mjs";
 
@@ -49,6 +49,65 @@ test("a reply is heard as a whole too, and what goes wrong is thrown where it is
   session.free();
   // The page is gone; the deposit is not.
   await Session.closeBy(ticket, place, wallet);
+});
+
+/** Does something while every request and answer of `fetch` is kept; `change` may change an answer. */
+async function tapped(work, change = (answer) => answer) {
+  const [plain, seen] = [globalThis.fetch, []];
+  globalThis.fetch = async (url, options = {}) => {
+    const answer = await change(await plain(url, options), String(url));
+    const heard = new Uint8Array(await answer.clone().arrayBuffer());
+    seen.push({ url: String(url), sent: Buffer.from(options.body ?? ""), heard: Buffer.from(heard), headers: JSON.stringify(options.headers ?? {}) });
+    return answer;
+  };
+  try {
+    return [await work(), seen];
+  } finally {
+    globalThis.fetch = plain;
+  }
+}
+
+test("what is said goes sealed, and comes back sealed", async () => {
+  const words = "zanzibarite heliotropes";
+  const session = await Session.open({ node: told.nodeUrl, place, wallet, deposit: told.deposit });
+  const [turn, seen] = await tapped(async () => {
+    await session.say(words);
+    return session.say("and?", { maxTokens: 8 });
+  });
+  assert.ok(seen.length >= 4 && seen.every(({ url }) => url === `${told.nodeUrl}/.well-known/ohttp-gateway`), JSON.stringify(seen.map(({ url }) => url)));
+  const id = JSON.parse(session.toJson()).session;
+  for (const secret of ["zanzibar", "heliotro", turn.text.slice(0, 8), id.slice(2, 18), "payment-signature"]) {
+    assert.ok(!seen.some(({ sent, heard, headers }) => [sent, heard, headers].some((bytes) => bytes.includes(secret))), secret);
+  }
+  await session.close();
+});
+
+test("a key that is over is asked for anew; none is no reason for clear text", async () => {
+  const session = await Session.open({ node: told.nodeUrl, place, wallet, deposit: told.deposit });
+  const refusal = JSON.stringify({ error: { code: "request.seal_key", message: "yesterday's key" } });
+  let refused = 0;
+  const over = (answer, url) =>
+    url.endsWith("ohttp-gateway") && !refused++ ? new Response(refusal, { status: 400 }) : answer;
+  const [, seen] = await tapped(() => session.say("hi", { maxTokens: 2 }), over);
+  assert.ok(refused > 1 && seen.some(({ url }) => url.endsWith("/v1/models")));
+  // Whoever stands between takes the keys out of the list, and refuses what is sealed.
+  const between = async (answer, url) => {
+    if (url.endsWith("ohttp-gateway")) return new Response(refusal, { status: 400 });
+    const list = await answer.json();
+    for (const { lazai } of list.data) delete lazai.seal;
+    return new Response(JSON.stringify(list));
+  };
+  const said = () => tapped(() => assert.rejects(session.say("heliotropes"), { code: "request.seal_key" }), between);
+  const [, tried] = await said();
+  assert.ok(!tried.some(({ sent, headers }) => sent.includes("heliotro") || headers.includes("payment-signature")));
+  // Another node's key is no key.
+  const [{ sealTerms, offer }] = await Session.models(told.nodeUrl);
+  const forged = JSON.parse(sealTerms);
+  forged.terms.public_key = `0x${"11".repeat(32)}`;
+  const request = { path: "/v1/chat/completions", headers: [], body: "{}" };
+  assert.throws(() => new SealedPost(request, JSON.stringify(forged), place.domain, offer.node), { code: "node.unsealed" });
+  assert.throws(() => new SealedPost(request, sealTerms, place.domain, `0x${"22".repeat(20)}`), { code: "node.unsealed" });
+  await session.close();
 });
 
 test("a text is spoken phrase by phrase, checked, paid, and says that it is synthetic", async (t) => {

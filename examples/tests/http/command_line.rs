@@ -87,6 +87,16 @@ pub async fn the_command_line_serves(served: &Served) {
     let (code, told) =
         command([args.clone(), ["--conversation-mb", "16"].map(String::from).to_vec()].concat(), "").await;
     assert_eq!((code, told[0]["error"]["code"].as_str()), (3, Some("model")), "{told:?}");
+    // The character stands in a registry of agents under its name, by a call that a wallet sends.
+    let market = served.stage.home.path("").display().to_string();
+    let registry = format!("eip155:1:0x{}", "80".repeat(20));
+    let class = minted.class.to_string();
+    let words = ["agent", &class, "--market", &market, "--url", "https://node.example", "--registry", &registry];
+    let (code, told) = command(words.map(String::from).to_vec(), "").await;
+    assert_eq!((code, told[0]["file"]["name"].as_str()), (0, Some("Vesper Volt")), "{told:?}");
+    let card = format!("https://node.example/a2a/dat:{class}:1/.well-known/agent-card.json");
+    assert_eq!(told[0]["file"]["services"][0]["endpoint"], card);
+    assert!(told[0]["call"]["data"].as_str().unwrap().starts_with("0xf2c298be"), "{told:?}");
     // A version that the ledger does not have is not served.
     args.extend(["--version".into(), "9".into()]);
     let (code, told) = command(args, "").await;
@@ -170,6 +180,11 @@ fn the_command_line_creates_a_character() {
     assert_eq!(step("dataset")["facts"]["recordings"], 2);
     let (base, adapter) = (step("preview")["base"].as_str().unwrap(), step("preview")["adapter"].as_str().unwrap());
     assert!(!base.is_empty() && !adapter.is_empty());
+    // The adapter is signed; without a market, no account stands for the key.
+    let signed = &step("signature")["signed"];
+    assert_eq!((signed["files"].as_array().unwrap().len(), &signed["account"]), (3, &Value::Null), "{signed}");
+    let made = lazai::core::oms::check_folder(path("made/adapter").as_ref()).unwrap();
+    assert_eq!(signed["key"], made.key.hint());
     assert_eq!(step("proof")["missing"][0], "ledger");
 
     let written = |name: &str| std::fs::metadata(folder.path().join("made").join(name)).unwrap().modified().unwrap();

@@ -9,6 +9,7 @@ mod generators;
 mod operating;
 mod proxy;
 mod proxy_command;
+mod recheck;
 mod serving;
 
 use std::io::{Read, Write};
@@ -117,6 +118,7 @@ fn a_node_and_its_proxy_over_http() {
         command_line::the_command_line_serves(&served).await;
         proxy_command::the_command_line_runs_a_proxy(&served).await;
         proxy_command::the_command_line_serves_an_agent(&served).await;
+        recheck::a_reply_is_repeated_by_anyone(&served).await;
         serving::a_server_of_its_own_is_patient_and_not_too_patient(&served).await;
         serving::clients_wait_for_a_node_that_is_busy(&served).await;
         serving::the_operator_sees_what_is_served(&served).await;

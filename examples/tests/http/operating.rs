@@ -96,7 +96,19 @@ async fn a_file_of_a_node_is_checked(served: &Served) {
     let kept = served.stage.exex().adapter_folder(served.minted.record.submission);
     lazai::adapters::keep(&store, &kept, &served.minted.record).await.unwrap();
     lazai::adapters::fetch(&store, &version, fetched.as_ref()).await.unwrap();
-    assert_eq!(file.check(&["--adapter", &fetched]).await.0, 0);
+    let (code, told) = file.check(&["--adapter", &fetched]).await;
+    assert_eq!((code, &told["adapterSealed"]), (0, &json!(false)), "{told}");
+    // The same, encrypted for the account of this node, and for another.
+    let key = LocalSigner::from_keystore(file.path("key").as_ref(), "a password").unwrap();
+    for (signer, folder, expected) in [
+        (&key, file.path("sealed"), (0, json!(true))),
+        (&LocalSigner::random().unwrap(), file.path("other"), (4, json!(null))),
+    ] {
+        let at_rest = lazai::adapters::at_rest(signer).await.unwrap();
+        lazai::adapters::fetch_at(&store, &version, folder.as_ref(), &at_rest).await.unwrap();
+        let (code, told) = file.check(&["--adapter", &folder]).await;
+        assert_eq!((code, told["adapterSealed"].clone()), expected, "{told}");
+    }
     // The operator's page has no key: who opens it to everybody is told.
     let (code, told) = file.check(&["--operations", "0.0.0.0:0"]).await;
     assert!(code == 0 && told["warnings"][0].as_str().unwrap().contains("http://0.0.0.0:0"), "{told}");

@@ -1,9 +1,31 @@
-//! A description of the public part for machines that look for datasets: Croissant 1.0 by MLCommons.
+//! A description of a dataset for machines that look for some: Croissant 1.0 by MLCommons.
 
 use serde_json::{Map, Value, json};
 
 use super::PublicPart;
 use crate::digest::sha256;
+use crate::id::{Digest, SubmissionId};
+
+/// What everybody may know of a private part: what the submission, the statement and the store say of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PrivateAbout<'a> {
+    /// The submission.
+    pub submission: SubmissionId,
+    /// The address of the ciphertext.
+    pub url: &'a str,
+    /// SHA-256 of the ciphertext.
+    pub ciphertext: Digest,
+    /// Bytes of the ciphertext.
+    pub bytes: u64,
+    /// The root that the dataset's proof commits to.
+    pub root: Digest,
+    /// Its records.
+    pub records: u64,
+    /// Its tokens.
+    pub tokens: u64,
+    /// The day that it was submitted, as ISO 8601 writes it.
+    pub published: &'a str,
+}
 
 impl PublicPart {
     /// A [Croissant](https://docs.mlcommons.org/croissant/docs/croissant-spec.html) description (JSON-LD) of the
@@ -57,6 +79,36 @@ impl PublicPart {
                 }],
             }],
         })
+    }
+
+    /// As [`croissant`](Self::croissant), of the whole dataset: the private part as a file, encrypted as it lies in its store, and what its
+    /// proof says of it. Nothing of its contents is told, so it has no record set.
+    #[must_use]
+    pub fn croissant_of_all(&self, bytes: &[u8], url: &str, private: &PrivateAbout<'_>) -> Value {
+        let mut described = self.croissant(bytes, url);
+        let PrivateAbout { submission, url, ciphertext, bytes, root, records, tokens, published } = private;
+        let file = json!({
+            "@type": "cr:FileObject",
+            "@id": "private-part",
+            "name": "private-part",
+            "description": "The private part of a POV dataset, encrypted (LZE1); its key is sealed to the execution node of the submission",
+            "contentUrl": url,
+            "encodingFormat": "application/octet-stream",
+            "contentSize": format!("{bytes} B"),
+            "sha256": ciphertext.to_string().trim_start_matches("0x"),
+        });
+        if let Some(files) = described["distribution"].as_array_mut() {
+            files.push(file);
+        }
+        let measured = |name: &str, value: Value| json!({"@type": "sc:PropertyValue", "name": name, "value": value});
+        described["variableMeasured"] = json!([
+            measured("records", (*records).into()),
+            measured("tokens", (*tokens).into()),
+            measured("root", root.to_string().into()),
+        ]);
+        described["identifier"] = submission.to_string().into();
+        described["datePublished"] = (*published).into();
+        described
     }
 }
 

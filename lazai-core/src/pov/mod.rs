@@ -12,6 +12,7 @@ mod private;
 mod public;
 mod writer;
 
+pub use croissant::PrivateAbout;
 pub use file::{Clips, PovFile, Records, Salts};
 pub use manifest::{Manifest, MelSpec, Speech};
 pub use private::{Clip, Dataset, Record};

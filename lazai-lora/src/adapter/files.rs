@@ -9,6 +9,7 @@ use lazai_core::Digest;
 use lazai_core::digest::sha256;
 use lazai_core::file::write_privately;
 use lazai_core::record::{LoraConfig, Targets};
+use lazai_core::seal::AtRest;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
@@ -86,14 +87,21 @@ impl Adapter {
     /// # Errors
     /// [`ModelError::File`].
     pub fn save(&self, folder: &Path, base_name: &str) -> Result<Digest> {
+        self.save_at(folder, base_name, &AtRest::Clear)
+    }
+
+    /// As [`Adapter::save`], with the weights kept as told; the configuration says nothing of what was learnt.
+    ///
+    /// # Errors
+    /// [`ModelError::File`].
+    pub fn save_at(&self, folder: &Path, base_name: &str, at_rest: &AtRest) -> Result<Digest> {
         // By name: PEFT replaces the short word by these when it writes files itself.
         let all = || json!(self.modules.iter().filter_map(|m| m.rsplit('.').next()).collect::<Vec<_>>());
         let config = config_json(&self.config, base_name, all);
         let bytes = self.to_bytes()?;
-        for (name, bytes) in [(CONFIG_FILE, config.to_string().as_bytes()), (WEIGHTS_FILE, &bytes)] {
-            let path = folder.join(name);
-            write_privately(&path, bytes).map_err(ModelError::file(&path))?;
-        }
+        let (described, weights) = (folder.join(CONFIG_FILE), folder.join(WEIGHTS_FILE));
+        write_privately(&described, config.to_string().as_bytes()).map_err(ModelError::file(&described))?;
+        at_rest.write(&weights, &bytes).map_err(ModelError::file(&weights))?;
         Ok(sha256(&bytes))
     }
 
@@ -106,18 +114,26 @@ impl Adapter {
         Self::load_checked(folder, base, BaseCheck::Digest)
     }
 
+    /// [`Adapter::load`], of weights that are kept as told.
+    ///
+    /// # Errors
+    /// As [`Adapter::load`].
+    pub fn load_at(folder: &Path, base: &BaseModel, at_rest: &AtRest) -> Result<Self> {
+        Self::load_kept(folder, base, BaseCheck::Digest, at_rest)
+    }
+
     /// [`Adapter::load`], with a choice of checks against the base.
     ///
     /// # Errors
     /// As [`Adapter::load`].
     pub fn load_checked(folder: &Path, base: &BaseModel, check: BaseCheck) -> Result<Self> {
+        Self::load_kept(folder, base, check, &AtRest::Clear)
+    }
+
+    fn load_kept(folder: &Path, base: &BaseModel, check: BaseCheck, at_rest: &AtRest) -> Result<Self> {
         let read = |name: &str| {
             let path = folder.join(name);
-            let size = std::fs::metadata(&path).map_err(ModelError::file(&path))?.len();
-            if size > MAX_ADAPTER_BYTES {
-                return Err(ModelError::malformed(name, format!("{size} bytes exceed {MAX_ADAPTER_BYTES}")));
-            }
-            std::fs::read(&path).map_err(ModelError::file(&path))
+            at_rest.read(&path, MAX_ADAPTER_BYTES).map_err(ModelError::file(&path))
         };
         let value: Value =
             serde_json::from_slice(&read(CONFIG_FILE)?).map_err(|e| ModelError::malformed(CONFIG_FILE, e))?;

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::RngCore;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use super::sampler::{Sampler, one};
+use crate::recheck::TOLERANCE_PPM;
 
 /// More than a thousand tokens never share a nucleus worth sampling from.
 const CANDIDATES: usize = 1000;
@@ -98,6 +99,31 @@ pub(super) fn draw(scores: &[f32], sampler: &Sampler, rng: &mut ChaCha8Rng) -> u
     weighed[kept - 1].0
 }
 
+/// Draws with other scores, within the tolerance, by which a token is looked for.
+const BLURS: usize = 32;
+
+/// Tells whether scores that deviate within the tolerance of a repeat draw a token, with the same chance.
+pub(super) fn is_near(scores: &[f32], sampler: &Sampler, rng: &ChaCha8Rng, token: u32) -> bool {
+    if scores.get(token as usize).is_none_or(|score| *score == f32::NEG_INFINITY) {
+        return false;
+    }
+    let finite = || scores.iter().filter(|score| score.is_finite()).map(|score| f64::from(*score));
+    let count = finite().count().max(1) as f64;
+    let mean = finite().sum::<f64>() / count;
+    let spread = (finite().map(|score| (score - mean) * (score - mean)).sum::<f64>() / count).sqrt();
+    // The sum of four even chances has a third as its variance.
+    let scale = (spread * f64::from(TOLERANCE_PPM) / 1e6 * 3.0_f64.sqrt()) as f32;
+    let mut noise = ChaCha8Rng::seed_from_u64(token.into());
+    let mut blurred = scores.to_vec();
+    (0..BLURS).any(|_| {
+        for (blurred, score) in blurred.iter_mut().zip(scores) {
+            let four: f32 = (0..4).map(|_| noise.next_u32() as f32 / u32::MAX as f32 - 0.5).sum();
+            *blurred = score + four * scale;
+        }
+        draw(&blurred, sampler, &mut rng.clone()) == token
+    })
+}
+
 /// The tokens whose surprise is nearest to the expected one, as many as have the probability together; in their order, one at least.
 fn typical(weighed: &[(u32, f64)], probability: f64) -> Vec<(u32, f64)> {
     let sum: f64 = weighed.iter().map(|(_, weight)| weight).sum();
@@ -134,8 +160,6 @@ fn bound(scores: &[f32], count: usize) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use rand_chacha::rand_core::SeedableRng;
-
     use super::*;
 
     fn sample(scores: &[f32], sampler: &Sampler, prompt: &[u32], reply: &[u32], rng: &mut ChaCha8Rng) -> u32 {

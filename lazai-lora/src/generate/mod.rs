@@ -20,6 +20,7 @@ use futures_core::Stream;
 use lazai_core::Digest;
 use lazai_core::message::Message;
 use lazai_core::reply::ReplyNotes;
+use lazai_core::seal::AtRest;
 
 pub(crate) use self::constraint::Grammars;
 pub use self::sampler::{Dry, Sampler};
@@ -29,6 +30,7 @@ use crate::adapter::Adapter;
 use crate::base::{BaseModel, ChatTemplate, Tokenizer};
 use crate::error::{GenerateError, ModelError, Result};
 use crate::model::{Cache, extend, logits};
+use crate::recheck::Trail;
 use crate::serve::EngineCounts;
 
 /// A job: answer this conversation.
@@ -167,6 +169,19 @@ pub trait Generator: Send + Sync + std::fmt::Debug {
     /// [`GenerateError`].
     fn load_adapter(&self, folder: &Path) -> Result<Digest, GenerateError>;
 
+    /// As [`load_adapter`](Self::load_adapter), of weights that are kept as told. By default, only those in clear can be loaded: a
+    /// server of others reads files by itself.
+    ///
+    /// # Errors
+    /// [`GenerateError`].
+    fn load_adapter_at(&self, folder: &Path, at_rest: &AtRest) -> Result<Digest, GenerateError> {
+        if at_rest.is_sealed() {
+            let reason = "it reads no adapters that are sealed; the policy of this node has to keep them in clear";
+            return Err(GenerateError::Backend { backend: self.about().base_name.clone(), reason: reason.into() });
+        }
+        self.load_adapter(folder)
+    }
+
     /// Tokens of a conversation, up to the beginning of the character's answer.
     ///
     /// # Errors
@@ -193,6 +208,8 @@ pub struct Reply {
     pub prompt_tokens: u64,
     /// The reason for its end, and what else was asked for.
     pub notes: ReplyNotes,
+    /// What a repeat of it is held to, if the generator's replies can be repeated.
+    pub trail: Option<Trail>,
 }
 
 /// The token ids of a conversation, up to the beginning of the character's answer.

@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use super::Reply;
-use super::choose::{draw, greatest};
+use super::choose::{draw, greatest, is_near};
 use super::constraint::{Constraint, Grammars};
 use super::dry::Repetition;
 use super::logprobs::logprobs;
@@ -14,6 +14,7 @@ use super::sampler::Sampler;
 use super::stops::Stops;
 use crate::base::Tokenizer;
 use crate::error::{GenerateError, Result};
+use crate::recheck::{Drawn, TrailWriter};
 
 /// A reply in the making.
 #[derive(Debug)]
@@ -22,6 +23,7 @@ pub(crate) struct Writing {
     tokens: Vec<u32>,
     prompt: usize,
     sampler: Sampler,
+    seed: u64,
     rng: ChaCha8Rng,
     pieces: Pieces,
     stops: Stops,
@@ -71,6 +73,7 @@ impl Writing {
             repetition: Repetition::new(&sampler.dry, tokenizer, &prompt)?,
             stops: Stops::new(&sampler.stop),
             tokens: prompt,
+            seed,
             rng: ChaCha8Rng::seed_from_u64(seed),
             pieces: Pieces::default(),
             logprobs: Vec::new(),
@@ -102,6 +105,11 @@ impl Writing {
         self.finished.is_some()
     }
 
+    /// A trail for it.
+    pub(crate) fn trail(&self) -> TrailWriter {
+        TrailWriter::new(self.seed)
+    }
+
     fn reply_tokens(&self) -> &[u32] {
         &self.tokens[self.prompt..]
     }
@@ -114,6 +122,31 @@ impl Writing {
         // A failure after some words would cost nothing, and always come at the same place: the reply is cut instead.
         let Ok(changed) = self.changed(scores) else { return Ok(self.end(FinishReason::Length, String::new())) };
         let token = draw(changed.as_deref().unwrap_or(scores), &self.sampler, &mut self.rng);
+        self.take(tokenizer, scores, token)
+    }
+
+    /// Goes on with a token that somebody says was chosen by these scores, and tells whether it would have been.
+    ///
+    /// # Errors
+    /// [`GenerateError`].
+    pub(crate) fn follow(&mut self, tokenizer: &Tokenizer, scores: &[f32], token: u32) -> Result<Drawn, GenerateError> {
+        // Here, the reply is cut, and no token chosen.
+        let Ok(changed) = self.changed(scores) else { return Ok(Drawn::Other) };
+        let changed = changed.as_deref().unwrap_or(scores);
+        let before = self.rng.clone();
+        let drawn = if draw(changed, &self.sampler, &mut self.rng) == token {
+            Drawn::Same
+        } else if is_near(changed, &self.sampler, &before, token) {
+            Drawn::Near
+        } else {
+            Drawn::Other
+        };
+        self.take(tokenizer, scores, token)?;
+        Ok(drawn)
+    }
+
+    /// Takes the next token.
+    fn take(&mut self, tokenizer: &Tokenizer, scores: &[f32], token: u32) -> Result<Written, GenerateError> {
         self.tokens.push(token);
         // A control token of another kind ends a reply too: after it, the model would speak for somebody else.
         let is_end = token == tokenizer.eos() || tokenizer.is_control(token);
@@ -186,6 +219,7 @@ impl Writing {
         let finish_reason = if cut { FinishReason::Stop } else { self.finished.unwrap_or(FinishReason::Length) };
         let logprobs = self.sampler.top_logprobs.map(|_| self.logprobs.clone());
         let notes = ReplyNotes { finish_reason, logprobs };
-        Ok(Reply { text: text.to_owned(), tokens: tokens.to_vec(), prompt_tokens: self.prompt as u64, notes })
+        let prompt_tokens = self.prompt as u64;
+        Ok(Reply { text: text.to_owned(), tokens: tokens.to_vec(), prompt_tokens, notes, trail: None })
     }
 }

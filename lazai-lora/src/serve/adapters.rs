@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lazai_core::Digest;
+use lazai_core::seal::AtRest;
 
 use super::adapter::ServedAdapter;
 use crate::adapter::{Adapter, CONFIG_FILE, LoraConfig, WEIGHTS_FILE};
@@ -15,6 +16,7 @@ use crate::error::{GenerateError, ModelError};
 /// An adapter that the engine knows.
 struct Known {
     folder: PathBuf,
+    at_rest: AtRest,
     config: LoraConfig,
     loaded: Option<Arc<ServedAdapter>>,
     uses: u64,
@@ -42,22 +44,25 @@ impl Adapters {
     }
 
     /// Reads the adapter in a folder, which stays where it is; gives its digest.
-    pub(super) fn load(&self, base: &BaseModel, folder: &Path) -> Result<Digest, ModelError> {
-        let adapter = Adapter::load(folder, base)?;
+    pub(super) fn load(&self, base: &BaseModel, folder: &Path, at_rest: &AtRest) -> Result<Digest, ModelError> {
+        let adapter = Adapter::load_at(folder, base, at_rest)?;
         let digest = adapter.digest()?;
         let served = Arc::new(ServedAdapter::new(&adapter)?);
         let mut state = self.state();
         let (folder, config) = (folder.to_owned(), adapter.config().clone());
         match state.known.entry(digest) {
             Entry::Vacant(place) => {
-                place.insert(Known { folder, config, loaded: None, uses: 0, worth: 0 });
+                place.insert(Known { folder, at_rest: at_rest.clone(), config, loaded: None, uses: 0, worth: 0 });
             }
             // The digest is of the weights alone.
             Entry::Occupied(known) if known.get().config != config => {
                 let reason = format!("{}: the same weights are known with another configuration", folder.display());
                 return Err(ModelError::malformed(CONFIG_FILE, reason));
             }
-            Entry::Occupied(mut known) => known.get_mut().folder = folder,
+            Entry::Occupied(mut known) => {
+                known.get_mut().folder = folder;
+                known.get_mut().at_rest = at_rest.clone();
+            }
         }
         state.hold(digest, served, self.most_bytes);
         Ok(digest)
@@ -78,15 +83,15 @@ impl Adapters {
 
     /// Reads an adapter that is known again.
     pub(super) fn read(&self, base: &BaseModel, digest: Digest) -> Result<Arc<ServedAdapter>, GenerateError> {
-        let (folder, config) = {
+        let (folder, at_rest, config) = {
             let state = self.state();
             let known = state.known.get(&digest).ok_or(GenerateError::UnknownAdapter { digest })?;
             if let Some(loaded) = &known.loaded {
                 return Ok(loaded.clone());
             }
-            (known.folder.clone(), known.config.clone())
+            (known.folder.clone(), known.at_rest.clone(), known.config.clone())
         };
-        let adapter = Adapter::load(&folder, base)?;
+        let adapter = Adapter::load_at(&folder, base, &at_rest)?;
         if adapter.digest()? != digest || *adapter.config() != config {
             let reason = format!("{}: it is another adapter now; {digest} was there", folder.display());
             return Err(ModelError::malformed(WEIGHTS_FILE, reason).into());

@@ -1,5 +1,6 @@
 //! The engine: many replies at once on one base model, each with an adapter of its own.
 
+use std::env::consts::{ARCH, OS};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use lazai_core::Digest;
 use lazai_core::message::Message;
+use lazai_core::seal::AtRest;
 
 use super::adapters::Adapters;
 use super::counts::{Counts, EngineCounts};
@@ -16,6 +18,7 @@ use super::model::Model;
 use super::packed;
 use super::pages::{PAGE, Shape};
 use super::prepare::{Loading, Preparing};
+use super::product::Instructions;
 use super::team::Team;
 use super::work::{Around, Work};
 use crate::About;
@@ -136,14 +139,7 @@ impl Engine {
     fn start(base: Arc<BaseModel>, model: Model, settings: EngineSettings) -> Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let team = Team::new(settings.threads.map_or(cores, NonZeroUsize::get))?;
-        let kernels = model.with.name();
-        let about = About {
-            base_name: base.name().to_owned(),
-            base_digest: base.digest(),
-            tokenizer_digest: base.tokenizer().digest(),
-            device: "cpu".to_owned(),
-            machine: format!("cpu {} {kernels} {:?}", std::env::consts::ARCH, base.format()),
-        };
+        let about = about(&base, model.with);
         let adapters = Arc::new(Adapters::new(settings.adapter_bytes));
         let weight_bytes = model.bytes();
         let shape = Shape::new(&model.config);
@@ -192,6 +188,17 @@ impl Engine {
     }
 }
 
+/// A base on the processor, and the kind of machine.
+pub(super) fn about(base: &BaseModel, with: Instructions) -> About {
+    About {
+        base_name: base.name().to_owned(),
+        base_digest: base.digest(),
+        tokenizer_digest: base.tokenizer().digest(),
+        device: "cpu".to_owned(),
+        machine: format!("cpu {ARCH} {OS} {} {:?}", with.name(), base.format()),
+    }
+}
+
 fn room_tokens(settings: &EngineSettings, shape: Shape) -> usize {
     shape.pages_in(settings.conversation_bytes) * PAGE
 }
@@ -207,7 +214,11 @@ impl Generator for Engine {
     }
 
     fn load_adapter(&self, folder: &Path) -> Result<Digest, GenerateError> {
-        Ok(self.adapters.load(&self.base, folder)?)
+        Ok(self.adapters.load(&self.base, folder, &AtRest::Clear)?)
+    }
+
+    fn load_adapter_at(&self, folder: &Path, at_rest: &AtRest) -> Result<Digest, GenerateError> {
+        Ok(self.adapters.load(&self.base, folder, at_rest)?)
     }
 
     fn prompt_tokens(&self, messages: &[Message]) -> Result<u64, GenerateError> {

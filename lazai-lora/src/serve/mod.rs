@@ -11,6 +11,7 @@
 //! | `team`, `workspace` | the threads that walk through it, and their memory |
 //! | `model`, `weights`, `blocks` | weights, packed for the kernels |
 //! | `product` | the kernels |
+//! | `repeat` | one pass over a reply that is there already |
 
 mod adapter;
 mod adapters;
@@ -27,6 +28,7 @@ mod pages;
 mod prepare;
 mod product;
 mod queue;
+mod repeat;
 mod sequence;
 mod store;
 mod team;
@@ -37,6 +39,7 @@ mod workspace;
 pub use counts::EngineCounts;
 pub use disk::DiskRoom;
 pub use engine::{Engine, EngineSettings};
+pub use repeat::{RepeatSettings, Repeater};
 
 use crate::error::GenerateError;
 

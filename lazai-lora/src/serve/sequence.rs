@@ -13,6 +13,7 @@ use super::store::{Key, Owner, keys};
 use crate::base::Tokenizer;
 use crate::error::{GenerateError, Result};
 use crate::generate::{Event, Reply, Writing};
+use crate::recheck::TrailWriter;
 
 /// A job that is ready to be computed.
 pub(super) struct Ready {
@@ -66,6 +67,7 @@ pub(super) struct Sequence {
     pub(super) computed: usize,
     pub(super) pages: Vec<Arc<Page>>,
     guesses: Guesses,
+    trail: TrailWriter,
     /// Tokens that are computed in this step, though they are not chosen yet.
     pub(super) guess: Vec<u32>,
 }
@@ -77,7 +79,8 @@ impl Sequence {
         let computed = known.len() * PAGE;
         let missing = ready.pages() - known.len();
         known.extend((0..missing).map(|_| shape.page()));
-        Self { ready, computed, pages: known, guesses: Guesses::default(), guess: Vec::new() }
+        let trail = ready.writing.trail();
+        Self { ready, computed, pages: known, guesses: Guesses::default(), trail, guess: Vec::new() }
     }
 
     pub(super) fn adapter(&self) -> Option<Arc<ServedAdapter>> {
@@ -107,16 +110,22 @@ impl Sequence {
     }
 
     /// Chooses the next token by its scores, and those after it for as long as the guess was right; tells their text. True when the
-    /// reply is whole. `scores` gives those after the last token that was pending, and after each that was guessed.
+    /// reply is whole. `scores` and `states` give those after the last token that was pending, and after each that was guessed.
     pub(super) fn choose<'s>(
         &mut self,
         tokenizer: &Tokenizer,
         scores: impl Fn(usize) -> &'s [f32],
+        states: impl Fn(usize) -> &'s [f32],
     ) -> Result<bool, GenerateError> {
         let guess = std::mem::take(&mut self.guess);
         let mut right = 0;
         let ended = loop {
+            let before = self.ready.writing.tokens().len();
             let written = self.ready.writing.choose(tokenizer, scores(right))?;
+            // A reply that is cut chose nothing here.
+            if self.ready.writing.tokens().len() > before {
+                self.trail.push(states(right));
+            }
             if !written.text.is_empty() {
                 let _ = self.ready.events.try_send(Event::Text(written.text));
             }
@@ -134,7 +143,9 @@ impl Sequence {
 
     /// Ends the reply.
     pub(super) fn end(&self, tokenizer: &Tokenizer) {
-        self.tell(self.ready.writing.reply(tokenizer).map_err(GenerateError::from));
+        let trail = Some(self.trail.trail());
+        let reply = self.ready.writing.reply(tokenizer);
+        self.tell(reply.map(|reply| Reply { trail, ..reply }).map_err(GenerateError::from));
     }
 
     pub(super) fn tell(&self, reply: std::result::Result<Reply, GenerateError>) {

@@ -266,7 +266,9 @@ impl Work {
         let seen: Vec<Seen> = seen.collect();
         self.counts.lock().steps += 1;
         step(&self.team, &self.model, &self.workspace, &rows, &seen, &self.scores);
-        let (tokenizer, width) = (self.base.tokenizer(), self.model.config.vocab_size);
+        let (tokenizer, width, hidden) =
+            (self.base.tokenizer(), self.model.config.vocab_size, self.model.config.hidden);
+        let scored: Vec<usize> = (0..rows.len()).filter(|row| rows[*row].scored).collect();
         let (mut place, mut read, mut ended) = (0, Vec::new(), Vec::new());
         for (i, (sequence, count)) in self.running.iter_mut().zip(counts).enumerate() {
             let was_reading = sequence.is_reading();
@@ -283,9 +285,12 @@ impl Work {
             // SAFETY: the step is over.
             #[allow(unsafe_code, reason = "shared with the team")]
             let scores = |after: usize| unsafe { self.scores.part((place + after) * width, width) };
+            // SAFETY: as above.
+            #[allow(unsafe_code, reason = "shared with the team")]
+            let states = |after: usize| unsafe { self.workspace.state(scored[place + after], hidden) };
             let guessed = sequence.guess.len();
             let before = sequence.computed;
-            let chosen = sequence.choose(tokenizer, scores);
+            let chosen = sequence.choose(tokenizer, scores, states);
             let right = sequence.computed - before;
             place += 1 + guessed;
             let mut told = self.counts.lock();

@@ -86,6 +86,15 @@ impl Output for Results<'_> {
 }
 
 impl Workspace {
+    /// The last hidden state of a row of the step before, after the final norm.
+    ///
+    /// # Safety
+    /// As [`Shared::part`].
+    pub(super) unsafe fn state(&self, row: usize, hidden: usize) -> &[f32] {
+        // SAFETY: as the caller says.
+        unsafe { self.inputs.values.part(row * self.inputs.wide, hidden) }
+    }
+
     /// Room for steps of so many rows, and of adapters up to some narrow width.
     pub(super) fn new(model: &Model, team: &Team, rows: usize, narrow: usize) -> Self {
         let config = &model.config;

@@ -5,15 +5,17 @@ use std::path::{Path, PathBuf};
 
 use candle_core::Tensor;
 use lazai_core::Digest;
-use lazai_core::file::write_privately;
 use lazai_core::record::{Evaluation, StateDigest};
+use lazai_core::seal::AtRest;
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
 use super::run::State;
-use crate::adapter::{Adapter, read_f32, write_tensors};
+use crate::adapter::{Adapter, MAX_ADAPTER_BYTES, read_f32, write_tensors};
 use crate::error::{ModelError, Result};
 
+/// Largest checkpoint that is read: adapter, best adapter and two moments.
+const MAX_BYTES: u64 = 5 * MAX_ADAPTER_BYTES;
 const FILE: &str = "checkpoint.safetensors";
 /// The key of everything but tensors: one entry, so that equal states give equal files.
 const HISTORY: &str = "lazai.history";
@@ -23,17 +25,37 @@ const HISTORY: &str = "lazai.history";
 pub struct Checkpoints {
     folder: PathBuf,
     keep_all: bool,
+    at_rest: AtRest,
 }
 
 impl Checkpoints {
     /// Keeps only the last one, to continue an interrupted run.
     pub fn last(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), keep_all: false }
+        Self { folder: folder.into(), keep_all: false, at_rest: AtRest::Clear }
     }
 
     /// Every one, so that any range of steps can be repeated from the one before it.
     pub fn all(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), keep_all: true }
+        Self { folder: folder.into(), keep_all: true, at_rest: AtRest::Clear }
+    }
+
+    /// Keeps them another way. Trainers keep the adapter the same way.
+    #[must_use]
+    pub fn at_rest(mut self, at_rest: AtRest) -> Self {
+        self.at_rest = at_rest;
+        self
+    }
+
+    /// How they are kept, and the adapter with them.
+    #[must_use]
+    pub fn kept(&self) -> &AtRest {
+        &self.at_rest
+    }
+
+    /// Tells whether there is one.
+    #[must_use]
+    pub fn has_last(&self) -> bool {
+        self.at_rest.has(&self.path())
     }
 
     /// The file of the last one.
@@ -82,7 +104,7 @@ pub(super) fn save(checkpoints: &Checkpoints, run: Digest, state: &State) -> Res
         add("best", best.parameters())?;
     }
     let bytes = write_tensors(tensors, HashMap::from([(HISTORY.to_owned(), header)]))?;
-    let write = |path: &Path| write_privately(path, &bytes).map_err(ModelError::file(path));
+    let write = |path: &Path| checkpoints.at_rest.write(path, &bytes).map_err(ModelError::file(path));
     if checkpoints.keep_all {
         write(&checkpoints.path_at(state.optimiser.step))?;
     }
@@ -90,8 +112,8 @@ pub(super) fn save(checkpoints: &Checkpoints, run: Digest, state: &State) -> Res
 }
 
 /// Restores the state of an interrupted run; leaves it as it is if there is no checkpoint or it is of another run.
-pub(super) fn restore(path: &Path, run: Digest, state: &mut State) -> Result<()> {
-    let bytes = match std::fs::read(path) {
+pub(super) fn restore(path: &Path, at_rest: &AtRest, run: Digest, state: &mut State) -> Result<()> {
+    let bytes = match at_rest.read(path, MAX_BYTES) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(e) => return Err(ModelError::file(path)(e)),

@@ -101,7 +101,7 @@ pub fn train(
 ) -> Result<Trained, TrainError> {
     let run = Run::new(base, lora, config, data)?;
     let mut state = run.start(lora)?;
-    checkpoint::restore(&checkpoints.path(), run.digest, &mut state)?;
+    checkpoint::restore(&checkpoints.path(), checkpoints.kept(), run.digest, &mut state)?;
     let resumed = state.optimiser.step;
     let started = Instant::now();
     let mut seen = 0;

@@ -78,7 +78,7 @@ pub fn replay(
     let mut state = run.start(&record.lora)?;
     if let (Some(checkpoints), true) = (checkpoints, start > 0) {
         let path = checkpoints.path_at(start);
-        checkpoint::restore(&path, run.digest, &mut state)?;
+        checkpoint::restore(&path, checkpoints.kept(), run.digest, &mut state)?;
         check_start(&path, state.optimiser.step, start)?;
         if let Some(recorded) = known(start) {
             same("checkpoint", state.digest()?, recorded.state)?;

@@ -24,6 +24,7 @@ fn record(base: &BaseModel, trained: &Trained, config: &TrainConfig) -> Training
         machine: base.compute().machine(),
         software: SOFTWARE.into(),
         readers: vec![],
+        kept: None,
     }
 }
 

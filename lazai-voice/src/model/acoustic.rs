@@ -54,6 +54,31 @@ impl Acoustic {
         (f0, energy): (&[f32], &[f32]),
         low: Option<&Adapter>,
     ) -> Spectra {
+        let mut blocks = Vec::new();
+        let spectra = self.pass(ids, durations, (f0, energy), low, &mut |tape| blocks.push(tape));
+        Spectra { blocks, ..spectra }
+    }
+
+    /// The parts alone: what training goes back by is let go on the way, most of a pass's memory.
+    pub(super) fn parts(
+        &self,
+        ids: &[u32],
+        durations: &[usize],
+        melody: (&[f32], &[f32]),
+        low: Option<&Adapter>,
+    ) -> Vec<f32> {
+        self.pass(ids, durations, melody, low, &mut drop).parts
+    }
+
+    /// A pass, which hands out each block's tape.
+    fn pass(
+        &self,
+        ids: &[u32],
+        durations: &[usize],
+        (f0, energy): (&[f32], &[f32]),
+        low: Option<&Adapter>,
+        on_tape: &mut dyn FnMut(block::Tape),
+    ) -> Spectra {
         let (encoded, text) = self.text.forward(ids, low);
         let mut x = Vec::with_capacity(f0.len() * INPUT);
         let units = super::lasting(&encoded, TEXT, durations);
@@ -62,15 +87,14 @@ impl Acoustic {
             x.extend([ln(1.0 + f0.max(0.0)) / 5.0, energy]);
         }
         let mut x = self.into.forward(&x);
-        let mut blocks = Vec::new();
         for block in &self.blocks {
             let tape;
             (x, tape) = block.forward(x, low);
-            blocks.push(tape);
+            on_tape(tape);
         }
         let (input, normed) = self.norm.forward(&x);
         let (parts, hidden) = self.head.forward(&input, low.map(|low| low.factors(self.head_module)));
-        Spectra { text, blocks, normed, input, hidden, parts }
+        Spectra { text, blocks: Vec::new(), normed, input, hidden, parts }
     }
 
     /// From the gradient by the parts; gives that by strength. Pitch is taken as given.

@@ -82,6 +82,17 @@ impl Network {
         self.acoustic.forward(ids, durations, (f0, energy), low)
     }
 
+    /// Their parts alone, in less memory.
+    pub(crate) fn parts(
+        &self,
+        ids: &[u32],
+        durations: &[usize],
+        melody: (&[f32], &[f32]),
+        low: Option<&Adapter>,
+    ) -> Vec<f32> {
+        self.acoustic.parts(ids, durations, melody, low)
+    }
+
     /// Adds to `to` the gradients by an adapter's values, through both networks.
     pub(crate) fn backward(
         &self,

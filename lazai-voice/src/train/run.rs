@@ -183,7 +183,7 @@ impl<'a> Run<'a> {
         let f0: Vec<f32> = melody.f0.iter().map(|f0| f0 * self.material.manner.pitch).collect();
         let (excitation, noise) = self.sources(&f0, stream);
         let score = Score { ids, durations: &durations, f0: &f0, excitation: &excitation, noise: &noise };
-        let parts = network.spectra(ids, &durations, (&f0, &melody.energy), None).parts;
+        let parts = network.parts(ids, &durations, (&f0, &melody.energy), None);
         let sound = self.base.vocoder.sound(&mut mix(&parts, &excitation, &noise));
         let wanted = self.ear.hear(&sound).log_mel;
         let said = self.say(adapter, score);

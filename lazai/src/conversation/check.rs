@@ -147,6 +147,11 @@ impl Conversation {
         same("form of the reply", true, has_form(reply, wanted))?;
         let before_last = &reply.tokens[..reply.tokens.len().saturating_sub(1)];
         same("end at a stop token", false, before_last.iter().any(|token| wanted.stop_token_ids.contains(token)))?;
+        if let Some(trail) = &reply.trail {
+            let checked = trail.check(domain, offer.node, receipt, request.salt);
+            let found = checked.err().map_or("signed".into(), |error| error.to_string());
+            same("trail", "signed".into(), found)?;
+        }
         if let Some(model) = self.model {
             same("adapter", model.adapter, receipt.adapter_digest)?;
             same("base model", model.base, receipt.base_digest)?;

@@ -82,7 +82,7 @@ impl Talker {
         let reply = node.chat(&request, on_text).await?;
         let checked = self.take(conversation, &request, &reply).await?;
         self.pay_owed(conversation, node).await?;
-        let ChatReply { text, tokens, receipt, notes } = reply;
+        let ChatReply { text, tokens, receipt, notes, .. } = reply;
         Ok(CheckedReply { text, tokens, receipt, checked, notes })
     }
 

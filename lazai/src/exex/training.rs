@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use lazai_core::SubmissionId;
 use lazai_core::pov::Dataset;
-use lazai_core::record::{LoraConfig, TrainConfig, TrainingRecord, VoiceRecord};
+use lazai_core::record::{Kept, LoraConfig, TrainConfig, TrainingRecord, VoiceRecord};
 use lazai_lora::evaluate::Example;
 use lazai_lora::train::{Data, Replay, TOLERANCE_PPM, TrainProgress};
 use lazai_lora::train::{ReplayJob, TrainJob, TrainedFiles};
@@ -42,6 +42,8 @@ pub struct Trained {
     pub files: TrainedFiles,
     /// The voice, if one was trained.
     pub voice: Option<VoiceRecord>,
+    /// How the files were kept.
+    pub kept: Kept,
 }
 
 impl Trained {
@@ -107,7 +109,9 @@ impl Training {
         let files = self.trainer.train(&job, &mut |progress| lookout.is_accepted() && on_progress(progress));
         lookout.end()?;
         let (about, lora, config) = (self.trainer.about().clone(), self.lora.clone(), self.config.clone());
-        Ok(Trained { submission, about, lora, config, files: files?, voice: None })
+        let files = files?;
+        let kept = exex.kept(submission, files.adapter_digest)?;
+        Ok(Trained { submission, about, lora, config, files, voice: None, kept })
     }
 
     /// Repeats steps of a recorded run on the dataset, from the checkpoints kept here or else from the start, and compares:
@@ -123,7 +127,7 @@ impl Training {
             record,
             software: SOFTWARE,
             data: &self.data(&examples),
-            checkpoints: checkpoints.path().is_file().then_some(&checkpoints),
+            checkpoints: checkpoints.has_last().then_some(&checkpoints),
             steps,
             tolerance_ppm: TOLERANCE_PPM,
         };

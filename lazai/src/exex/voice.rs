@@ -1,15 +1,23 @@
 //! Training the voice of a submission's recordings.
 
+use std::path::Path;
+
+use lazai_core::Digest;
+use lazai_core::file::write_privately;
 use lazai_core::record::{VoiceConfig, VoiceKind, VoiceRecord};
+use lazai_voice::adapter::{CONFIG_FILE, WEIGHTS_FILE};
 use lazai_voice::train::run_digest;
+use lazai_voice::voice::MANNER_FILE;
 use lazai_voice::{Character, Recording, SpeechBase as _, SpeechError, VoiceProgress, train};
 
 use super::training::Lookout;
-use super::{ExExError, Training};
+use super::{ExEx, ExExError, Training};
 use crate::voice::BaseVoice;
 
 /// The sentence, or part of a list, that a speaker's consent must have for a recording to be learnt from.
 const CONSENT: &str = "voice";
+/// The base voice, as the files of its adapters name it.
+const BASE_NAME: &str = "hibari-heart";
 
 /// Tells whether a consent names the voice: by a part between full stops, commas and semicolons that is this word alone. Within a longer
 /// sentence it may say the opposite.
@@ -44,12 +52,14 @@ impl Training {
         let folder = exex.voice_folder(submission);
         std::fs::create_dir_all(&folder).map_err(|source| ExExError::File { path: folder.clone(), source })?;
         let mut lookout = Lookout::new(exex, submission);
-        let trained = train(voice.base(), config, &recordings, Some(&folder), &mut |progress| {
+        // Checkpoints of voices are in clear: a node that seals its files begins an interrupted training anew.
+        let checkpoints = (!exex.at_rest().is_sealed()).then_some(&*folder);
+        let trained = train(voice.base(), config, &recordings, checkpoints, &mut |progress| {
             lookout.is_accepted() && on_progress(progress)
         });
         lookout.end()?;
         let trained = trained?;
-        let adapter_digest = trained.character.save(&folder, "hibari-heart")?;
+        let adapter_digest = exex.keep_voice(&folder, &trained.character)?;
         let kind = match trained.character {
             Character::Manner(_) => VoiceKind::PitchAndPace,
             _ => VoiceKind::Adapter,
@@ -67,6 +77,30 @@ impl Training {
             evaluations: trained.evaluations,
             states: trained.states,
         }))
+    }
+}
+
+impl ExEx {
+    /// Writes the files of a voice the way that this node keeps its files.
+    fn keep_voice(&self, folder: &Path, voice: &Character) -> Result<Option<Digest>, ExExError> {
+        if !self.at_rest().is_sealed() {
+            return Ok(voice.save(folder, BASE_NAME)?);
+        }
+        match voice {
+            Character::Adapter(adapter) => {
+                write_privately(&folder.join(CONFIG_FILE), adapter.config(BASE_NAME).as_bytes())
+                    .map_err(|source| ExExError::File { path: folder.join(CONFIG_FILE), source })?;
+                self.write(&folder.join(WEIGHTS_FILE), &adapter.to_bytes()?)?;
+            }
+            Character::Manner(manner) => {
+                let bytes = serde_json::to_vec(manner)
+                    .map_err(|error| ExExError::Voice { reason: error.to_string(), cancelled: false })?;
+                self.write(&folder.join(MANNER_FILE), &bytes)?;
+            }
+            // The base itself has no file.
+            _ => {}
+        }
+        Ok(voice.digest()?)
     }
 }
 

@@ -193,7 +193,8 @@ impl Front {
             let answer = match endpoint {
                 Endpoint::Reply(api) => {
                     post(move |State(front): State<Self>, headers: HeaderMap, body: Bytes| async move {
-                        counted(&front, api, &headers, &body).await
+                        let span = traces::request(api.operation(), api.path(), &headers);
+                        counted(&front, span, answer(&front, api, &headers, &body)).await
                     })
                     .get(move |State(front): State<Self>| async move { front.priced(api).await })
                 }
@@ -255,7 +256,8 @@ impl Front {
             }
             // The session says what is served; a client that names another model made a mistake.
             let found = provider.ledger().market().session(session).map(|s| model_id(s.offer.class, s.offer.version));
-            traces::asked(api, found.as_deref().unwrap_or_default(), &request.settings);
+            traces::of(api.operation(), found.as_deref().unwrap_or_default());
+            traces::asked(&request.settings);
             if let Some(found) = found.filter(|found| !asked.model.is_empty() && *found != asked.model) {
                 let message = format!("model {:?} is asked for, the session is of {found:?}", asked.model);
                 return Err(ApiError {
@@ -290,6 +292,7 @@ impl Front {
                 receipt: reply.receipt,
                 tokens: reply.tokens,
                 text,
+                trail: reply.trail,
                 adapter: "claimed".into(),
                 device,
                 payment: None,
@@ -313,9 +316,13 @@ pub(super) async fn on_a_thread_that_may_block<T: Send + 'static>(
     })?
 }
 
-async fn counted(front: &Front, api: Api, headers: &HeaderMap, body: &[u8]) -> Result<Response, ApiError> {
-    let span = traces::request(api, headers);
-    let answered = answer(front, api, headers, body).instrument(span.clone()).await;
+/// Answers a request within its span, and counts the answer.
+async fn counted(
+    front: &Front,
+    span: Span,
+    answer: impl Future<Output = Result<Response, ApiError>>,
+) -> Result<Response, ApiError> {
+    let answered = answer.instrument(span.clone()).await;
     let status = answered.as_ref().map_or_else(|error| error.status, |answer| answer.status().as_u16());
     front.metrics().answered(status);
     traces::answered(&span, status);

@@ -278,7 +278,7 @@ impl Remote {
         let finish_reason = if tokens.len() > most { FinishReason::Length } else { finish_reason };
         tokens.truncate(most);
         let text = tokenizer.decode(&tokens)?;
-        Ok(Reply { text, tokens, prompt_tokens, notes: ReplyNotes { finish_reason, logprobs: None } })
+        Ok(Reply { text, tokens, prompt_tokens, notes: ReplyNotes { finish_reason, logprobs: None }, trail: None })
     }
 
     fn listen(

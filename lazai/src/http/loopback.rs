@@ -139,6 +139,8 @@ struct Inner {
     ending: Mutex<()>,
     once: Once,
     memories: OnceLock<Memories>,
+    /// Where evidence of each reply is written.
+    evidence: OnceLock<PathBuf>,
     agents: agents::Agents,
     /// Wakes the task that takes deposits back.
     woken: Arc<Notify>,
@@ -169,8 +171,9 @@ impl Loopback {
         let (book, turns) = (Mutex::new(Book::open(folder.clone())?), Arc::default());
         let nodes = Nodes::new(nodes, consumer.account().domain(), Sealed::open(&folder)?);
         let (ending, woken, task) = (Mutex::new(()), Arc::new(Notify::new()), sync::Mutex::new(None));
-        let (memories, agents) = (OnceLock::new(), agents::Agents::default());
-        let inner = Inner { consumer, nodes, budget, book, turns, ending, once, memories, agents, woken, task };
+        let (memories, evidence, agents) = (OnceLock::new(), OnceLock::new(), agents::Agents::default());
+        let inner =
+            Inner { consumer, nodes, budget, book, turns, ending, once, memories, evidence, agents, woken, task };
         Ok(Self { inner: Arc::new(inner), key, encoder: None })
     }
 
@@ -201,6 +204,14 @@ impl Loopback {
     #[must_use]
     pub fn with_memory(self, memories: Memories) -> Self {
         let _ = self.inner.memories.set(memories);
+        self
+    }
+
+    /// Writes evidence of each reply to a folder, in files that only its owner can read, for who repeats it
+    /// ([`ReplyEvidence`](crate::recheck::ReplyEvidence)). It has all words of the conversation. The first call decides.
+    #[must_use]
+    pub fn with_evidence(self, folder: impl Into<PathBuf>) -> Self {
+        let _ = self.inner.evidence.set(folder.into());
         self
     }
 

@@ -346,7 +346,7 @@ impl Endpoint {
             }
             Self::Speech => {
                 let sound = json!({"schema": {"type": "string", "format": "binary"}});
-                let content = json!({"audio/wav": sound, "audio/pcm": sound, "text/event-stream": {"schema": {"type": "string"}}});
+                let content = json!({"audio/wav": sound, "audio/flac": sound, "audio/pcm": sound, "text/event-stream": {"schema": {"type": "string"}}});
                 ("200", json!({"description": "The sound: a file, samples or events.", "content": content}))
             }
             Self::Reports | Self::Vouchers => ("204", json!({"description": "Done."})),

@@ -9,6 +9,7 @@ use std::time::Instant;
 use futures_lite::stream;
 use lazai_core::Digest;
 use lazai_core::message::Message;
+use lazai_core::seal::AtRest;
 use lazai_lora::generate::{Event, GenerateJob, Generation};
 use lazai_lora::{About, GenerateError, Generator};
 use thiserror::Error;
@@ -252,9 +253,13 @@ impl Generator for RouterGenerator {
 
     /// Loads it into every backend. Those that cannot have it answer without it, as long as one can.
     fn load_adapter(&self, folder: &Path) -> Result<Digest, GenerateError> {
+        self.load_adapter_at(folder, &AtRest::Clear)
+    }
+
+    fn load_adapter_at(&self, folder: &Path, at_rest: &AtRest) -> Result<Digest, GenerateError> {
         let (mut loaded, mut error) = (None, None);
         for (place, backend) in self.0.backends.iter().enumerate() {
-            match backend.generator.load_adapter(folder) {
+            match backend.generator.load_adapter_at(folder, at_rest) {
                 Ok(digest) => {
                     lock(&backend.seen).adapters.insert(digest);
                     loaded = Some(digest);

@@ -158,6 +158,10 @@ async fn serve(
     let accept = async || -> io::Result<_> {
         let slot = slots.clone().acquire_owned().await.map_err(io::Error::other)?;
         let (stream, from) = listener.accept().await?;
+        // A token is a small packet: it must not wait until the client acknowledges the one before.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "small packets may wait");
+        }
         Ok((slot, stream, from))
     };
     loop {

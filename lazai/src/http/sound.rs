@@ -12,6 +12,7 @@ use futures_lite::{StreamExt as _, stream};
 use lazai_core::{Digest, Domain};
 use serde_json::json;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tracing::Instrument as _;
 
 use crate::speech::{SignedSpeechTerms, SpeechManifest, SpeechReply};
 use crate::wire::openai::ApiError;
@@ -84,11 +85,12 @@ where
 {
     let (sender, mut pieces) = unbounded_channel();
     let made = make(Sink::of(sender.clone()));
-    tokio::spawn(async move {
+    let ended = async move {
         let _ = sender.send(made.await.map_or_else(Piece::Failed, |made| Piece::Done(Box::new(made))));
-    });
+    };
+    tokio::spawn(ended.in_current_span());
     match (asked.events, asked.format) {
-        (false, SoundFormat::Wav) => whole(domain, pieces).await,
+        (false, format @ (SoundFormat::Wav | SoundFormat::Flac)) => whole(format, domain, pieces).await,
         (events, _) => {
             let mut rate = None;
             let first = loop {
@@ -105,7 +107,11 @@ where
 }
 
 /// A file: the sound, and who signed for it.
-async fn whole(domain: Domain, mut pieces: UnboundedReceiver<Piece>) -> Result<Response, ApiError> {
+async fn whole(
+    format: SoundFormat,
+    domain: Domain,
+    mut pieces: UnboundedReceiver<Piece>,
+) -> Result<Response, ApiError> {
     let Made { reply, terms, salt } = loop {
         match pieces.recv().await {
             Some(Piece::Samples(_) | Piece::Rate(_)) => {}
@@ -114,14 +120,31 @@ async fn whole(domain: Domain, mut pieces: UnboundedReceiver<Piece>) -> Result<R
             None => return Err(lost()),
         }
     };
-    let (SpeechReply { samples, receipt }, rate) = (reply, terms.terms.sample_rate);
-    let details = SpokenDetails { receipt: receipt.clone() };
-    let file = SpeechManifest::new(domain, terms, receipt, salt).wav(&samples);
-    let mut response = (headers(SoundFormat::Wav, rate), file).into_response();
+    let rate = terms.terms.sample_rate;
+    let details = SpokenDetails { receipt: reply.receipt.clone() };
+    let file = data(format, domain, Made { reply, terms, salt }).await?;
+    let mut response = (headers(format, rate), file).into_response();
     if let Ok(value) = HeaderValue::from_str(&encode(&json!({"success": true, "extensions": {"lazai": details}}))) {
         response.headers_mut().insert(PAYMENT_RESPONSE, value);
     }
     Ok(response)
+}
+
+/// Speech in a form: a file with its manifest, or samples alone.
+pub(super) async fn data(format: SoundFormat, domain: Domain, made: Made) -> Result<Vec<u8>, ApiError> {
+    let Made { reply: SpeechReply { samples, receipt }, terms, salt } = made;
+    let manifest = SpeechManifest::new(domain, terms, receipt, salt);
+    match format {
+        SoundFormat::Wav => Ok(manifest.wav(&samples)),
+        SoundFormat::Pcm => Ok(bytes(&samples)),
+        SoundFormat::Flac => {
+            // Ten minutes of sound take seconds.
+            let encoded = tokio::task::spawn_blocking(move || manifest.flac(&samples)).await;
+            let failed =
+                |reason: &dyn std::fmt::Display| ApiError::new(500, "node.generation", format!("FLAC: {reason}"));
+            encoded.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
+        }
+    }
 }
 
 fn headers(format: SoundFormat, rate: u32) -> [(header::HeaderName, String); 2] {

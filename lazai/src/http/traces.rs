@@ -1,4 +1,4 @@
-//! Spans of a request for a reply, named after OpenTelemetry's conventions for generative AI. No word of a request or a reply is in one,
+//! Spans of a request for a reply or for speech, named after OpenTelemetry's conventions for generative AI. No word of a request or a reply is in one,
 //! and no session: whoever reads traces learns how long things take, not who says what.
 //!
 //! A request's span has these below it: `admission` (signature, payment, the session's line), `preparation` (the prompt), `waiting` (until
@@ -11,20 +11,19 @@ mod otel;
 
 use axum::http::HeaderMap;
 use lazai_core::reply::FinishReason;
+use lazai_settle::speech::SpeechReceipt;
 use tracing::Span;
 use tracing::field::Empty;
 
 use super::operations::metrics::Measured;
 use super::quiet::code_of;
-use super::reply::Api;
 use crate::node::ReplySettings;
 use crate::wire::openai::ApiError;
 #[cfg(feature = "otel")]
 pub use otel::{Traces, TracesError};
 
 /// The span of a request, which continues the client's trace if it sends a `traceparent`.
-pub(super) fn request(api: Api, headers: &HeaderMap) -> Span {
-    let operation = api.operation();
+pub(super) fn request(operation: &str, route: &str, headers: &HeaderMap) -> Span {
     let span = tracing::info_span!(
         "reply",
         otel.kind = "server",
@@ -40,7 +39,9 @@ pub(super) fn request(api: Api, headers: &HeaderMap) -> Span {
         gen_ai.usage.output_tokens = Empty,
         gen_ai.response.finish_reasons = Empty,
         http.request.method = "POST",
-        http.route = api.path(),
+        lazai.speech.characters = Empty,
+        lazai.speech.samples = Empty,
+        http.route = route,
         http.response.status_code = Empty,
         "error.type" = Empty,
     );
@@ -51,11 +52,16 @@ pub(super) fn request(api: Api, headers: &HeaderMap) -> Span {
     span
 }
 
-/// Notes what is asked for: the model that the session is of, since the client's own name for it may be anything.
-pub(super) fn asked(api: Api, model: &str, settings: &ReplySettings) {
+/// Notes the model that the session is of: the client's own name for it may be anything.
+pub(super) fn of(operation: &str, model: &str) {
     let span = Span::current();
-    span.record("otel.name", format!("{} {model}", api.operation()));
+    span.record("otel.name", format!("{operation} {model}"));
     span.record("gen_ai.request.model", model);
+}
+
+/// Notes what is asked for.
+pub(super) fn asked(settings: &ReplySettings) {
+    let span = Span::current();
     if let Some(most) = settings.max_tokens {
         span.record("gen_ai.request.max_tokens", i64::from(most));
     }
@@ -71,11 +77,22 @@ pub(super) fn asked(api: Api, model: &str, settings: &ReplySettings) {
 /// Notes what was made.
 pub(super) fn replied(measured: &Measured, finished: FinishReason) {
     let span = Span::current();
-    let count = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
     span.record("gen_ai.usage.input_tokens", count(measured.prompt_tokens));
     span.record("gen_ai.usage.output_tokens", count(measured.completion_tokens));
     let finished = if finished == FinishReason::Length { "length" } else { "stop" };
     span.record("gen_ai.response.finish_reasons", finished);
+}
+
+/// Conventions know signed integers alone.
+fn count(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Notes what was spoken.
+pub(super) fn spoken(receipt: &SpeechReceipt) {
+    let span = Span::current();
+    span.record("lazai.speech.characters", count(receipt.characters));
+    span.record("lazai.speech.samples", count(receipt.samples));
 }
 
 /// Notes the status of an answer. One that is streamed has its status before the reply is made.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use lazai_core::digest::DomainHasher;
 use lazai_core::seal::{DataKey, SealError, SealedKey, UnsealingKey};
-use lazai_core::sign::{self, Encoder, SignerError, TypedData};
-use lazai_core::{Address, Digest, Domain, Signer};
+use lazai_core::sign::{Encoder, SignerError, TypedData};
+use lazai_core::{Digest, Signer};
 
 use super::{Entry, MemoryError};
 
@@ -43,14 +43,7 @@ impl MemoryKey {
     /// The signer's error; [`SignerError::Refused`] for a signer that signs the same otherwise each time, as some key management
     /// services do: what is sealed by it could not be opened.
     pub async fn of(signer: &dyn Signer) -> Result<Self, SignerError> {
-        let (name, version) = ("LazAI memory".into(), "1".into());
-        let domain = Domain { name, version, chain_id: 0, verifying_contract: Address::ZERO, salt: None };
-        let secret = sign::sign(signer, &domain, &MemoryClaim).await?;
-        if sign::sign(signer, &domain, &MemoryClaim).await? != secret {
-            let reason = "it signs the same otherwise each time, and has no key for a memory".into();
-            return Err(SignerError::Refused { address: signer.address(), reason });
-        }
-        let seed = DomainHasher::new("lazai.memory.key.v1").part(secret.as_bytes()).finish();
+        let seed = crate::secret::secret(signer, "LazAI memory", &MemoryClaim, "lazai.memory.key.v1").await?;
         Ok(Self::from_bytes(seed.as_bytes()))
     }
 

@@ -6,6 +6,7 @@ use lazai_core::{Digest, SessionId};
 use lazai_lora::GenerateError;
 use lazai_lora::generate::{GenerateJob, Reply, Sampler};
 use lazai_settle::session::{Offer, Receipt, Session};
+use serde_json::Value;
 
 use super::Provider;
 use super::page::{Begun, Page};
@@ -21,6 +22,14 @@ pub(super) struct Prompt {
     pub messages: Vec<Message>,
 }
 
+/// A reply that was made.
+pub(super) struct Served {
+    pub receipt: Receipt,
+    pub reply: Reply,
+    /// The settings that it was drawn by, as JSON.
+    pub sampler: Value,
+}
+
 impl Provider {
     /// Makes a requested reply; its turn is on disk before. The caller is first in the session's line, and has the claim to it.
     pub(super) async fn serve(
@@ -28,7 +37,7 @@ impl Provider {
         request: &ChatRequest,
         wanted: &(dyn Fn() -> bool + Sync),
         on_text: &mut (dyn FnMut(&str) + Send),
-    ) -> Result<(Receipt, Reply), NodeError> {
+    ) -> Result<Served, NodeError> {
         let preparation = tracing::info_span!("preparation");
         let session = self.session(request.session)?;
         let page = self.page(request.session).await?;
@@ -104,7 +113,7 @@ impl Provider {
         prompt: Prompt,
         wanted: &(dyn Fn() -> bool + Sync),
         on_text: &mut (dyn FnMut(&str) + Send),
-    ) -> Result<(Receipt, Reply), NodeError> {
+    ) -> Result<Served, NodeError> {
         let (class, version) = (session.offer.class, session.offer.version);
         let missing = NodeError::NotServed { session: request.session, reason: "its version is not loaded" };
         let adapter_digest = *self.adapters.get(&(class, version)).ok_or(missing)?;
@@ -123,6 +132,7 @@ impl Provider {
             let reason = format!("{told} probabilities in all, at most {MOST_LOGPROBS} are told: ask for fewer tokens");
             return Err(NodeError::Setting { setting: "top_logprobs".into(), reason });
         }
+        let drawn_by = serde_json::json!(sampler);
         let (temperature_milli, top_p_milli) = (sampler.temperature_milli, sampler.top_p_milli);
         let (adapter, conversation) = (Some(adapter_digest), Some(Digest::from_bytes(*request.session.as_bytes())));
         let patience = self.order.patience(&session.offer);
@@ -169,7 +179,7 @@ impl Provider {
             adapter_digest,
             cumulative: page.owed.checked_add(price)?,
         };
-        Ok((receipt, reply))
+        Ok(Served { receipt, reply, sampler: drawn_by })
     }
 
     /// The seed of a reply, named in its receipt. It is derived from the node's secret, so that nobody else can test

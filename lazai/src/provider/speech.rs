@@ -151,6 +151,7 @@ impl Provider {
         wanted: &(dyn Fn() -> bool + Sync),
         on_samples: &mut (dyn FnMut(&[i16]) + Send),
     ) -> Result<SpeechReply, NodeError> {
+        let admission = tracing::info_span!("admission");
         self.learn_of(request.session).await?;
         self.check_speech_signed(request)?;
         self.see(request.session).await?;
@@ -180,6 +181,7 @@ impl Provider {
         let begun = Begun { turn: asked.turn, request: asked.digest, left };
         begin(Some(begun)).await?;
         let seed = self.speech_seed(request).await?;
+        drop(admission);
         let spoken = self.spoken(voice, request, seed, &|| left || wanted(), on_samples).await;
         match &spoken {
             Err(NodeError::Left) => begin(Some(Begun { left: true, ..begun })).await?,
@@ -188,6 +190,7 @@ impl Provider {
             Ok(_) => {}
         }
         let samples = spoken?;
+        let _receipt = tracing::info_span!("receipt");
         let price = request.terms.terms.price(request.characters())?;
         let receipt = self.receipt_of(request, seed, &samples, page.owed.checked_add(price)?).await?;
         let owed = receipt.receipt.cumulative;
@@ -342,6 +345,8 @@ impl Provider {
         wanted: &(dyn Fn() -> bool + Sync),
         on_samples: &mut (dyn FnMut(&[i16]) + Send),
     ) -> Result<Vec<i16>, NodeError> {
+        // Until there are samples, and from these on.
+        let (mut phase, mut has_begun) = (tracing::info_span!("waiting"), false);
         let _waiting = self.voices.wait()?;
         let _free = self.voices.free.acquire().await;
         if !wanted() {
@@ -356,6 +361,9 @@ impl Provider {
         let mut all = Vec::new();
         let most = MOST_SECONDS * request.terms.terms.sample_rate as usize;
         while let Ok(phrase) = phrases.recv().await {
+            if !std::mem::replace(&mut has_begun, true) {
+                phase = tracing::info_span!("generation");
+            }
             if all.len() + phrase.len() > most {
                 let reason = format!("is more than {MOST_SECONDS} s of speech: ask for it in parts");
                 return Err(NodeError::Setting { setting: "input".into(), reason });
@@ -371,6 +379,7 @@ impl Provider {
             let reason = "nothing in it can be spoken".to_owned();
             return Err(NodeError::Setting { setting: "input".into(), reason });
         }
+        drop(phase);
         Ok(all)
     }
 

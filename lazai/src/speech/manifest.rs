@@ -1,7 +1,7 @@
 //! What a file of synthetic speech says of itself: that it is synthetic, and which node signed for it.
 //!
-//! A WAV file carries it in a chunk `lzai` behind the samples, as JSON; players pass over chunks that they do not know. Whoever cuts
-//! the chunk off has a file that says nothing: it marks what honest people pass on, and proves nothing of other files.
+//! A WAV file carries it in a chunk `lzai` behind the samples, as JSON, a FLAC file in a block before them; players pass over parts that
+//! they do not know. Whoever cuts the part off has a file that says nothing: it marks what honest people pass on, and proves nothing of other files.
 
 use lazai_core::{Digest, Domain, TypedData as _};
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::{SignedSpeechReceipt, SignedSpeechTerms, audio_digest};
 
 /// The chunk's name.
-const CHUNK: &[u8; 4] = b"lzai";
+pub(super) const CHUNK: &[u8; 4] = b"lzai";
 /// Largest manifest that is read.
 const MAX_BYTES: usize = 64 << 10;
 
@@ -34,14 +34,14 @@ pub struct SpeechManifest {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum NotSpeech {
-    /// It is no WAV file of one channel and 16 bits.
-    #[error("no WAV file of one channel and 16 bits: {what}")]
+    /// It is no file of sound of one channel and 16 bits.
+    #[error("no file of sound of one channel and 16 bits: {what}")]
     Format {
         /// What is missing or other.
         what: &'static str,
     },
     /// It has no manifest.
-    #[error("the file does not say that it is synthetic: it has no chunk \"lzai\"")]
+    #[error("the file does not say that it is synthetic: it has no part \"lzai\"")]
     NoManifest,
     /// The manifest cannot be read.
     #[error("the manifest cannot be read: {reason}")]
@@ -101,17 +101,35 @@ impl SpeechManifest {
     /// [`NotSpeech`].
     pub fn of_wav(file: &[u8]) -> Result<Self, NotSpeech> {
         let wav = Chunks::read(file)?;
-        let note = wav.note.ok_or(NotSpeech::NoManifest)?;
-        if note.len() > MAX_BYTES {
-            return Err(NotSpeech::Manifest { reason: format!("{} bytes, at most {MAX_BYTES} are read", note.len()) });
-        }
-        let read = serde_json::from_slice(note);
-        let manifest: Self = read.map_err(|error| NotSpeech::Manifest { reason: error.to_string() })?;
-        manifest.check(wav.rate, wav.samples)?;
+        let manifest = Self::read(wav.note.ok_or(NotSpeech::NoManifest)?)?;
+        let (pairs, _) = wav.samples.as_chunks::<2>();
+        let samples: Vec<i16> = pairs.iter().map(|pair| i16::from_le_bytes(*pair)).collect();
+        manifest.check(wav.rate, &samples)?;
         Ok(manifest)
     }
 
-    fn check(&self, rate: u32, sound: &[u8]) -> Result<(), NotSpeech> {
+    /// Reads the manifest of a file, whichever of the two kinds it is: WAV, or (feature `flac`) FLAC.
+    ///
+    /// # Errors
+    /// [`NotSpeech`].
+    pub fn of_file(file: &[u8]) -> Result<Self, NotSpeech> {
+        #[cfg(feature = "flac")]
+        if file.starts_with(b"fLaC") {
+            return Self::of_flac(file);
+        }
+        Self::of_wav(file)
+    }
+
+    /// The manifest in its JSON, not checked.
+    pub(super) fn read(note: &[u8]) -> Result<Self, NotSpeech> {
+        if note.len() > MAX_BYTES {
+            return Err(NotSpeech::Manifest { reason: format!("{} bytes, at most {MAX_BYTES} are read", note.len()) });
+        }
+        serde_json::from_slice(note).map_err(|error| NotSpeech::Manifest { reason: error.to_string() })
+    }
+
+    /// Holds the manifest to the samples of its file.
+    pub(super) fn check(&self, rate: u32, samples: &[i16]) -> Result<(), NotSpeech> {
         let holds = |holds: bool, what| if holds { Ok(()) } else { Err(NotSpeech::Broken { what }) };
         let (terms, receipt) = (&self.terms.terms, &self.receipt.receipt);
         holds(self.synthetic, "it says that the sound is not synthetic")?;
@@ -119,9 +137,7 @@ impl SpeechManifest {
         holds(self.receipt.signature.verify(&self.domain, receipt, terms.node).is_ok(), "the receipt's signature")?;
         holds(receipt.terms_digest == terms.hash_struct(), "the receipt is of other terms")?;
         holds(rate == terms.sample_rate, "the file has another rate than the terms")?;
-        let (pairs, _) = sound.as_chunks::<2>();
-        let samples: Vec<i16> = pairs.iter().map(|pair| i16::from_le_bytes(*pair)).collect();
-        let digest = audio_digest(self.salt, rate, &samples);
+        let digest = audio_digest(self.salt, rate, samples);
         holds(digest == receipt.audio_digest, "the samples are others than those that the node signed for")
     }
 }
@@ -181,7 +197,7 @@ fn one_channel(body: &[u8]) -> Option<u32> {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
+pub(super) mod tests {
     use lazai_core::sign::sign;
     use lazai_core::{Amount, Asset, ClassId, LocalSigner, SessionId, Signer as _, VersionNumber};
     use lazai_settle::speech::{SpeechReceipt, SpeechTerms};
@@ -189,7 +205,7 @@ mod tests {
 
     use super::*;
 
-    fn manifest(samples: &[i16]) -> SpeechManifest {
+    pub(in crate::speech) fn manifest(samples: &[i16]) -> SpeechManifest {
         let (domain, node) = (Domain::random("speech", "1").unwrap(), LocalSigner::from_bytes([1; 32]).unwrap());
         let terms = SpeechTerms {
             node: node.address(),

@@ -19,6 +19,7 @@ use super::exact::{self, ExactPayment, ExactRequirement, Settlement};
 use super::openai::ApiError;
 use crate::conversation::Checked;
 use crate::node::{SignedOffer, SignedReceipt, SignedVoucher};
+use crate::recheck::SignedTrail;
 
 /// The x402 scheme of sessions: a deposit on the ledger, paid out by vouchers.
 pub const SCHEME: &str = "lazai-session";
@@ -208,6 +209,9 @@ pub struct ReplyDetails {
     /// The whole reply, if it differs from the joined pieces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// What a repeat of the reply is held to, if the node signed that; the proxy leaves it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trail: Option<SignedTrail>,
     /// The trust level of the adapter in the receipt: always `claimed`, by the node that signed.
     pub adapter: String,
     /// The device that the node claims; `remote` if it asked a server of its own.

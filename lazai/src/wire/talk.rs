@@ -171,8 +171,8 @@ impl ReplyReader {
         if !self.done {
             return Err(failed(&"the reply broke off"));
         }
-        let ReplyDetails { receipt, tokens, text, .. } = self.served.ok_or_else(|| failed(&"no receipt"))?;
-        Ok(ChatReply { text: text.unwrap_or(self.text), tokens, receipt, notes: self.notes })
+        let ReplyDetails { receipt, tokens, text, trail, .. } = self.served.ok_or_else(|| failed(&"no receipt"))?;
+        Ok(ChatReply { text: text.unwrap_or(self.text), tokens, receipt, notes: self.notes, trail })
     }
 }
 

@@ -10,7 +10,7 @@ mod market;
 mod world;
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use axum::Json;
@@ -23,13 +23,15 @@ use lazai::core::message::{Message, Role};
 use lazai::http::{Front, HttpNode, OpenAiGenerator, Server, Traces};
 use lazai::models::ModelCounter;
 use lazai::node::ReplySettings;
-use lazai::provider::Provider;
+use lazai::provider::{Provider, VoiceTerms};
 use lazai::settle::ledger::Ledger as _;
 use lazai::settle::session::SessionPayment;
+use lazai::settle::speech::SpokenVoice;
 use lazai::settle::{EmbeddedLedger, SystemClock};
+use lazai::speech::{AboutSpeaker, SpeakError, Speaker, SpeechJob, SpeechSettings};
 use lazai::wire::talk;
 use lazai_core::digest::sha256;
-use lazai_core::{Amount, ClassId, LocalSigner, Signer as _, VersionNumber};
+use lazai_core::{Amount, Asset, ClassId, Digest, LocalSigner, Signer as _, VersionNumber};
 use pollster::block_on;
 use serde_json::{Value, json};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -37,9 +39,31 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 const PROMPT: &str = "zanzibarite heliotrope";
 const REPLY: &str = "quixotically spoken";
+const SPOKEN: &str = "susurrantly pronounced";
 /// A client's trace and span.
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const SPAN: &str = "b7ad6b7169203331";
+
+/// A stand-in for a voice: each word is a thousand samples.
+#[derive(Debug)]
+struct Tone(AboutSpeaker);
+
+impl Speaker for Tone {
+    fn about(&self) -> &AboutSpeaker {
+        &self.0
+    }
+
+    fn load_voice(&self, _: &Path) -> Result<(SpokenVoice, Digest), SpeakError> {
+        Ok((SpokenVoice::Character, sha256(b"voice")))
+    }
+
+    fn speak(&self, job: &SpeechJob, on_samples: &mut dyn FnMut(&[i16]) -> bool) -> Result<(), SpeakError> {
+        for _ in job.text.split_whitespace() {
+            on_samples(&[7; 1_000]);
+        }
+        Ok(())
+    }
+}
 
 /// A server that makes replies: it notes the `traceparent` of each request.
 fn backend(parents: Arc<Mutex<Vec<String>>>) -> axum::Router {
@@ -86,14 +110,26 @@ fn a_collector_sees_the_spans_of_a_request_and_no_words() {
     let account = Account::new(ledger.clone(), Arc::new(LocalSigner::from_bytes([7; 32]).unwrap()));
     let provider = Provider::new(account, Arc::new(generator), folder.path().join("node"));
     let provider = provider.with_adapter(ClassId(1), VersionNumber(1), &adapter, sha256(b"adapter")).unwrap();
+    let spoken = VoiceTerms {
+        class: ClassId(1),
+        version: VersionNumber(1),
+        asset: Asset::NATIVE,
+        character_price: Amount::from_base_units(2),
+        character_ceiling: 60,
+    };
+    let about = AboutSpeaker { base_digest: sha256(b"base voice"), rate: 24_000 };
+    let provider = provider.with_voice(Arc::new(Tone(about)), None, spoken).unwrap();
     let serving = Front::new(Arc::new(provider), vec![market::terms(3_000)]).spawn("127.0.0.1:0").unwrap();
 
     let signer = market::signer(0);
     let consumer = Consumer::new(Account::new(ledger.clone(), signer.clone()), signer.clone());
     let node = HttpNode::new(&serving.url()).unwrap();
-    let offer = block_on(node.models()).unwrap().remove(0).offer;
-    let deposit = SessionPayment::Deposit(Amount::from_base_units(100_000));
-    let conversation = block_on(consumer.open(1, &offer, deposit)).unwrap();
+    let model = block_on(node.models()).unwrap().remove(0);
+    let open = |nonce| {
+        let deposit = SessionPayment::Deposit(Amount::from_base_units(100_000));
+        block_on(consumer.open(nonce, &model.offer, deposit)).unwrap()
+    };
+    let conversation = open(1);
     let settings = ReplySettings { max_tokens: Some(20), temperature_milli: Some(700), ..ReplySettings::default() };
     let messages = vec![Message::new(Role::User, PROMPT)];
     let request = block_on(consumer.talker().ask(&conversation, messages, settings)).unwrap();
@@ -113,12 +149,16 @@ fn a_collector_sees_the_spans_of_a_request_and_no_words() {
     // Signed for other words: refused, under a trace of its own, since this header is none.
     let (status, answer) = ask(Some("00-zz-zz-01"), &body.replace("heliotrope", "heliograph"));
     assert_eq!(status, 403, "{answer}");
+    let (mut conversation, terms) = (open(2), model.speech.unwrap());
+    let settings = SpeechSettings::default();
+    let talker = consumer.talker();
+    block_on(talker.speak(&mut conversation, &node, &terms, SPOKEN.into(), settings, None, &mut |_| {})).unwrap();
     drop(serving);
     traces.flush();
 
     let spans = collector.spans();
     let all = format!("{spans:?}");
-    for word in PROMPT.split(' ').chain(REPLY.split(' ')).chain(["heliograph"]) {
+    for word in PROMPT.split(' ').chain(REPLY.split(' ')).chain(SPOKEN.split(' ')).chain(["heliograph"]) {
         assert!(!all.contains(word), "{word} is in a span: {all}");
     }
     let account = signer.address().to_string();
@@ -141,17 +181,30 @@ fn a_collector_sees_the_spans_of_a_request_and_no_words() {
     ] {
         assert_eq!(collector::attribute(reply, key).as_deref(), Some(value), "{key}: {all}");
     }
+    let speech = named("speech dat:1:1");
+    for (key, value) in [
+        ("gen_ai.request.model", "dat:1:1"),
+        ("lazai.speech.characters", "22"),
+        ("lazai.speech.samples", "2000"),
+        ("http.response.status_code", "200"),
+        ("http.route", "/v1/audio/speech"),
+    ] {
+        assert_eq!(collector::attribute(speech, key).as_deref(), Some(value), "{key}: {all}");
+    }
     // In order, inside the request.
-    let mut last = reply.start_time_unix_nano;
-    for name in ["admission", "preparation", "waiting", "generation", "receipt"] {
-        let part = spans.iter().find(|span| span.name == name && span.trace_id == reply.trace_id);
-        let part = part.unwrap_or_else(|| panic!("{name}: {all}"));
-        assert_eq!(part.parent_span_id, reply.span_id, "{name}");
-        assert!(
-            part.start_time_unix_nano >= last && part.end_time_unix_nano <= reply.end_time_unix_nano,
-            "{name}: {all}"
-        );
-        last = part.start_time_unix_nano;
+    let of_reply = ["admission", "preparation", "waiting", "generation", "receipt"];
+    for (whole, parts) in [(reply, &of_reply[..]), (speech, &["admission", "waiting", "generation", "receipt"])] {
+        let mut last = whole.start_time_unix_nano;
+        for &name in parts {
+            let part = spans.iter().find(|span| span.name == name && span.trace_id == whole.trace_id);
+            let part = part.unwrap_or_else(|| panic!("{name}: {all}"));
+            assert_eq!(part.parent_span_id, whole.span_id, "{name}");
+            assert!(
+                part.start_time_unix_nano >= last && part.end_time_unix_nano <= whole.end_time_unix_nano,
+                "{name}: {all}"
+            );
+            last = part.start_time_unix_nano;
+        }
     }
     // The backend continues the trace, below the request.
     let expected = format!("00-{TRACE}-{}-01", hex::encode(&reply.span_id));

@@ -129,19 +129,23 @@ fn a_text_is_spoken_in_every_form_and_paid_by_the_character() {
     let heard: Vec<u8> = pieces.filter_map(|event| STANDARD.decode(event["audio"].as_str()?).ok()).flatten().collect();
     assert_eq!(heard, file[44..44 + 6_000]);
     assert!(events.contains("speech.audio.done") && events.contains("\"input_tokens\":17"));
+    // Another file of the same samples, which says the same.
+    let (_, media, flac) = speak(&proxy.url, "Grüß dich, night.", &json!({"response_format": "flac"}));
+    let lossless = SpeechManifest::of_flac(&flac).unwrap();
+    assert_eq!((media.as_str(), lossless.receipt.receipt.samples), ("audio/flac", 3_000));
     // A reply in the same session: its sum goes on from there.
     let (status, reply) = ask(&proxy.url, &said("Who are you?"));
     assert_eq!(status, 200, "{reply}");
     let replied = &reply["lazai"]["receipt"]["receipt"];
-    assert_eq!((number(&replied["cumulative"]), &replied["turn"]), (3 * 17 * PRICE + 7 + 120, &json!(4)));
-    assert_eq!(number(&told(&proxy.url)["spent"]), 3 * 17 * PRICE + 7 + 120);
+    assert_eq!((number(&replied["cumulative"]), &replied["turn"]), (4 * 17 * PRICE + 7 + 120, &json!(5)));
+    assert_eq!(number(&told(&proxy.url)["spent"]), 4 * 17 * PRICE + 7 + 120);
     let session = session_of(&reply).parse().unwrap();
     // All of it is promised, and the ledger splits it as any revenue.
-    assert!(soon(|| block_on(speaking.provider.standing(session)).unwrap().promised() == UNITS(229)));
+    assert!(soon(|| block_on(speaking.provider.standing(session)).unwrap().promised() == UNITS(263)));
     let before = speaking.stage.ledger.market().session(session).unwrap().redeemed;
     block_on(speaking.provider.redeem(session)).unwrap();
     let after = speaking.stage.ledger.market().session(session).unwrap().redeemed;
-    assert_eq!((before, after), (UNITS(0), UNITS(229)));
+    assert_eq!((before, after), (UNITS(0), UNITS(263)));
 }
 
 use lazai::settle::Ledger as _;

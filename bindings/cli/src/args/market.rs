@@ -261,6 +261,9 @@ pub(crate) struct Paying {
     pub memory: Option<PathBuf>,
     #[command(flatten)]
     pub remember: super::Remember,
+    /// A folder for evidence of each reply, in files that only you can read: `recheck` repeats the reply. They have all that was said.
+    #[arg(long, value_name = "FOLDER")]
+    pub evidence: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -328,6 +331,41 @@ pub(crate) struct Receipts {
     /// Prints comma-separated values (RFC 4180).
     #[arg(long)]
     pub csv: bool,
+    /// Also writes evidence of the last reply of each conversation to this folder, in files that only you can read: `recheck` repeats
+    /// the reply. They have all that was said.
+    #[arg(long, value_name = "FOLDER")]
+    pub evidence: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Example: lazai recheck evidence.json --base model.gguf --adapter adapter")]
+pub(crate) struct Recheck {
+    /// Evidence of a reply (JSON), as `receipts --evidence` and `proxy --evidence` write it.
+    pub evidence: PathBuf,
+    /// The base model that the receipt names (GGUF, or a folder).
+    #[arg(long)]
+    pub base: PathBuf,
+    /// The folder of the adapter that the receipt names; with `--local`, by default the one that was minted there.
+    #[arg(long, required_unless_present = "local")]
+    pub adapter: Option<PathBuf>,
+    /// The folder of a market that `local` founded: the adapter is the one that was minted there, and the evidence must be of it.
+    #[arg(long, conflicts_with_all = ["market", "deployment"])]
+    pub local: Option<PathBuf>,
+    /// The folder of the market that the session is on: the evidence must be of it.
+    #[arg(long, conflicts_with = "deployment")]
+    pub market: Option<PathBuf>,
+    /// The file with the addresses of the market's contracts, for a market on a chain.
+    #[arg(long)]
+    pub deployment: Option<PathBuf>,
+    /// Threads; as many as the machine has cores by default.
+    #[arg(long)]
+    pub threads: Option<u32>,
+    /// Computes the weights as 32-bit floats; by default as their file has them, as nodes do.
+    #[arg(long)]
+    pub floats: bool,
+    /// Computes by plain loops, which all machines share: slowly.
+    #[arg(long)]
+    pub portable: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -24,6 +24,10 @@ pub(crate) struct Serve {
     /// must be the one that the ledger names.
     #[arg(long, required_unless_present = "local")]
     pub adapter: Option<PathBuf>,
+    /// Keeps an adapter that is fetched from a store in clear; else it is encrypted for this account's key, which has to sign alike each
+    /// time.
+    #[arg(long)]
+    pub keep_in_clear: bool,
     /// The class; with `--local`, the first by default.
     #[arg(long, required_unless_present = "local")]
     pub class: Option<u64>,

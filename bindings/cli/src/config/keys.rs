@@ -68,6 +68,7 @@ pub(super) const KEYS: &[Key] = &[
     key("account", "role", "role", Kind::Text),
     key("character", "base", "base", Kind::Path),
     key("character", "adapter", "adapter", Kind::Path),
+    key("character", "keep_in_clear", "keep_in_clear", Kind::Flag),
     key("character", "class", "class", WHOLE),
     key("character", "version", "version", Kind::Whole(SMALL)),
     key("character", "base_voice", "voice", Kind::Path),

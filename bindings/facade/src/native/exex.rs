@@ -80,13 +80,25 @@ record! {
         pub class_id: u64,
         /// Its version.
         pub version: u32,
-        /// Its adapter.
+        /// Its adapter; its weights are encrypted where the execution node seals its files.
         pub adapter: TrainedAdapter,
         /// The file of the signed training record.
         pub record: FilePath,
         /// The folder of its voice, if one was trained: an adapter in PEFT's files, or pitch and pace alone.
         pub voice_folder: Option<String>,
     }
+}
+
+/// An execution node that seals its files.
+fn opened(
+    market: &Market,
+    signer: Arc<dyn Signer>,
+    unsealing_secret: &str,
+    store: &str,
+    folder: FilePath,
+) -> Result<lazai::exex::ExEx, LazaiError> {
+    let key = UnsealingKey::derive(unsealing_secret.parse::<Digest>()?.as_bytes());
+    Ok(lazai::exex::ExEx::new(market.account(signer)?, key, store_at(store)?, folder))
 }
 
 impl From<ModelTerms> for MintTerms {
@@ -106,7 +118,8 @@ pub struct ExEx(lazai::exex::ExEx, Mutex<Option<Arc<BaseVoice>>>);
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 impl ExEx {
     /// An execution node on a market: its account, the 32 secret bytes (hex) that its unsealing key is derived from, the store
-    /// that submissions are in, and a folder for jobs, checkpoints and adapters.
+    /// that submissions are in, and a folder for jobs, checkpoints and adapters. These are in clear, and the
+    /// training record says so.
     ///
     /// # Errors
     /// `hex.…`; `store`, `feature_missing` for a store's URL.
@@ -118,10 +131,32 @@ impl ExEx {
         store: FilePath,
         folder: FilePath,
     ) -> Result<Arc<Self>, LazaiError> {
-        let key = UnsealingKey::derive(unsealing_secret.parse::<Digest>()?.as_bytes());
-        let store = store_at(&store)?;
-        let exex = lazai::exex::ExEx::new(market.account(signer)?, key, store, folder);
+        let exex = opened(&market, signer, &unsealing_secret, &store, folder)?;
+        Ok(Arc::new(Self(exex.keep_in_clear(), Mutex::default())))
+    }
+
+    /// As `new`, with checkpoints, adapters and voices encrypted for the unsealing key before they are written: `export` gives them away.
+    ///
+    /// # Errors
+    /// As `new`.
+    #[cfg_attr(feature = "uniffi", uniffi::constructor)]
+    pub fn sealing(
+        market: Arc<Market>,
+        signer: Arc<dyn Signer>,
+        unsealing_secret: String,
+        store: FilePath,
+        folder: FilePath,
+    ) -> Result<Arc<Self>, LazaiError> {
+        let exex = opened(&market, signer, &unsealing_secret, &store, folder)?;
         Ok(Arc::new(Self(exex, Mutex::default())))
+    }
+
+    /// Writes a submission's adapter into a folder as PEFT's files, in clear and signed, and its voice into the folder `voice` of it.
+    ///
+    /// # Errors
+    /// `file`, `signer.…`.
+    pub async fn export(&self, submission: String, folder: FilePath) -> Result<(), LazaiError> {
+        Ok(self.0.export(submission.parse()?, std::path::Path::new(&folder)).await?)
     }
 
     /// Trains voices, too, from now on: of submissions that have recordings whose consent names the voice.

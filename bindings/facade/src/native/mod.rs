@@ -9,6 +9,7 @@
 //! | [`roles`] | creators submit, validators attest |
 //! | [`model`] | base models, fine-tuning |
 //! | [`exex`] | the execution node: follows, fine-tunes, mints |
+//! | [`agent`] | characters in registries of agents |
 //! | [`dat`] | tokens, their earnings, provenance of replies |
 //! | [`earnings`] | what creators and nodes earned |
 //! | [`book`] | where that node keeps its sessions |
@@ -16,13 +17,16 @@
 //! | [`prepared`] | that node before it listens |
 //! | [`memory`] | memories in files |
 //! | [`proxy`] | an endpoint on this machine for stock clients |
+//! | [`recheck`] | repeating replies |
 //! | [`relay`] | an oblivious relay between consumers and nodes |
 //! | [`receipts`] | receipts that are kept, checked again |
 //! | [`session`] | a session at a node, in one handle |
+//! | [`signed`] | folders of a model's files that are signed |
 //! | [`voice`] | the base voice: training, speaking on this machine |
 //! | [`speech`] | a session that speaks |
 //! | [`store`] | adapters in stores |
 
+pub mod agent;
 pub mod book;
 pub mod dat;
 pub mod data;
@@ -38,9 +42,11 @@ pub mod prove;
 pub mod provider;
 pub mod proxy;
 pub mod receipts;
+pub mod recheck;
 pub mod relay;
 pub mod roles;
 pub mod session;
+pub mod signed;
 pub mod speech;
 pub mod store;
 pub mod voice;
@@ -57,6 +63,7 @@ passed_on! {
     lazai::SendError,
     lazai::adapters::AdapterError,
     lazai::core::inspect::InspectError,
+    lazai::core::oms::OmsError,
     lazai::core::pov::PovError,
     lazai::core::prepare::PrepareError,
     lazai::creator::CreatorError,

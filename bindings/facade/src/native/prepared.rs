@@ -4,8 +4,10 @@ use std::net::ToSocketAddrs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use lazai::core::seal::{AtRest, sealed_path};
 use lazai::core::{Amount, ClassId, VersionNumber};
 use lazai::http::{Front, Limits, TlsFiles};
+use lazai::lora::adapter::WEIGHTS_FILE;
 use lazai::lora::generate::Sampler;
 use lazai::provider::{OfferTerms, Provider};
 use lazai::settle::ledger::LedgerError;
@@ -17,6 +19,7 @@ use super::market::Market;
 use super::model::BaseModel;
 use super::provider::{NodeServer, ServedModel};
 use super::voice::{Opened, speaking};
+use crate::sign::Foreign;
 use crate::{BaseUnits, FilePath, LazaiError, Signer};
 
 /// Where a node listens, and to whom how often.
@@ -147,7 +150,7 @@ impl PreparedNode {
         if reply_tokens == 0 {
             return Err(LazaiError::new("config", "replies of no tokens are none, and would be paid for"));
         }
-        let account = market.account(signer)?;
+        let account = market.account(signer.clone())?;
         book.check_left(&market)?;
         let sampler = Sampler { max_tokens: reply_tokens, ..Sampler::default() };
         let engine = base.engine()?;
@@ -167,7 +170,9 @@ impl PreparedNode {
             let (class, version) = (ClassId(model.class_id), VersionNumber(model.version));
             let about = market.version(class, version)?.metadata;
             let folder = Path::new(&model.adapter_folder);
-            provider = provider.with_adapter(class, version, folder, about.adapter_digest)?;
+            let is_sealed = sealed_path(&folder.join(WEIGHTS_FILE)).is_file();
+            let at_rest = if is_sealed { kept_for(signer.clone())? } else { AtRest::Clear };
+            provider = provider.with_adapter_at(class, version, folder, about.adapter_digest, &at_rest)?;
             if let Some(voice) = model.voice {
                 provider = speaking(provider, (class, version), voice, about.voice, &mut voices)?;
             }
@@ -223,6 +228,11 @@ impl PreparedNode {
         }
         Ok(Arc::new(NodeServer { provider, front, url, serving: Mutex::new(serving) }))
     }
+}
+
+/// Files that this node alone opens.
+fn kept_for(signer: Arc<dyn Signer>) -> Result<AtRest, LazaiError> {
+    Ok(pollster::block_on(lazai::adapters::at_rest(&Foreign::new(signer)?))?)
 }
 
 fn failed(at: &str, error: std::io::Error) -> LazaiError {

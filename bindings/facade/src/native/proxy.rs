@@ -108,6 +108,11 @@ impl ProxyServer {
         drop(self.proxy.clone().with_files(folder));
     }
 
+    /// Writes evidence of each reply to a folder, in files for their owner alone.
+    pub fn keep_evidence(&self, folder: FilePath) {
+        drop(self.proxy.clone().with_evidence(folder));
+    }
+
     /// Recalls what was said before into each request, within so many tokens, and remembers each reply: a memory for each character, in
     /// a folder, sealed to the signer's key. With the folder of a sentence encoder, it is found by meaning, too.
     ///

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use lazai::consumer::Conversation;
 pub use lazai::conversation::KeptReceipt;
 use lazai::core::Domain;
+use lazai::recheck::ReplyEvidence;
 use lazai::settle::Genesis;
 use lazai::settle::ledger::evm::Deployment;
 use serde_json::Value;
@@ -32,21 +33,38 @@ pub fn domain_of(folder: Option<&Path>, deployment: Option<&Path>) -> Result<Opt
 pub fn kept_receipts(path: &Path, domain: Option<&Domain>) -> Result<Vec<KeptReceipt>, LazaiError> {
     let mut receipts = Vec::new();
     for file in files(path)? {
-        let bytes = read_file(&file.display().to_string())?;
-        let wrong = |e: serde_json::Error| LazaiError::new("json.malformed", format!("{}: {e}", file.display()));
-        let mut value: Value = serde_json::from_slice(&bytes).map_err(wrong)?;
-        // A chat whose session is being opened has none.
-        if value.get("opening").is_some() {
-            continue;
-        }
-        // A proxy keeps more beside it.
-        if let Some(inner) = value.get_mut("conversation") {
-            value = inner.take();
-        }
-        let conversation: Conversation = serde_json::from_value(value).map_err(wrong)?;
-        receipts.extend(conversation.kept_receipts(domain));
+        receipts.extend(conversation(&file)?.iter().flat_map(|conversation| conversation.kept_receipts(domain)));
     }
     Ok(receipts)
+}
+
+/// Writes evidence of the last reply of a conversation's file, or of all conversations in a proxy's folder, into a folder, in files for
+/// their owner alone. Gives those files; conversations whose node signed no trail have none.
+///
+/// # Errors
+/// `file`, `json.malformed`.
+pub fn keep_evidence(path: &Path, domain: &Domain, folder: &Path) -> Result<Vec<PathBuf>, LazaiError> {
+    let mut kept = Vec::new();
+    for file in files(path)? {
+        let Some(conversation) = conversation(&file)? else { continue };
+        kept.extend(ReplyEvidence::keep(&conversation, domain, folder)?);
+    }
+    Ok(kept)
+}
+
+/// The conversation in a file; `None` for a chat whose session is being opened.
+fn conversation(file: &Path) -> Result<Option<Conversation>, LazaiError> {
+    let bytes = read_file(&file.display().to_string())?;
+    let wrong = |e: serde_json::Error| LazaiError::new("json.malformed", format!("{}: {e}", file.display()));
+    let mut value: Value = serde_json::from_slice(&bytes).map_err(wrong)?;
+    if value.get("opening").is_some() {
+        return Ok(None);
+    }
+    // A proxy keeps more beside it.
+    if let Some(inner) = value.get_mut("conversation") {
+        value = inner.take();
+    }
+    Ok(Some(serde_json::from_value(value).map_err(wrong)?))
 }
 
 /// The files of conversations at a path.

@@ -10,7 +10,8 @@ use pollster::block_on;
 
 use super::data::read_file;
 use super::market::Market;
-use crate::{FilePath, LazaiError};
+use crate::sign::Foreign;
+use crate::{FilePath, LazaiError, Signer};
 
 /// The store in a folder, or behind a URL (feature `object-store`).
 ///
@@ -52,5 +53,23 @@ impl Market {
     ) -> Result<(), LazaiError> {
         let about = self.version(ClassId(class_id), VersionNumber(version))?.metadata;
         Ok(block_on(lazai::adapters::fetch(&*store_at(&store)?, &about, Path::new(&folder)))?)
+    }
+
+    /// As [`fetch_adapter`](Self::fetch_adapter), with weights that are encrypted before they are written: only this signer's node opens
+    /// them. It has to sign the same alike each time.
+    ///
+    /// # Errors
+    /// As [`fetch_adapter`](Self::fetch_adapter); `signer.…`.
+    pub fn fetch_sealed_adapter(
+        &self,
+        signer: Arc<dyn Signer>,
+        store: FilePath,
+        class_id: u64,
+        version: u32,
+        folder: FilePath,
+    ) -> Result<(), LazaiError> {
+        let about = self.version(ClassId(class_id), VersionNumber(version))?.metadata;
+        let at_rest = block_on(lazai::adapters::at_rest(&Foreign::new(signer)?))?;
+        Ok(block_on(lazai::adapters::fetch_at(&*store_at(&store)?, &about, Path::new(&folder), &at_rest))?)
     }
 }

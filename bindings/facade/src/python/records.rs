@@ -126,6 +126,43 @@ mod adapter_facts {
     }
 }
 
+#[cfg(feature = "native")]
+mod agent_registration {
+    use super::*;
+    use crate::native::agent::AgentRegistration;
+
+    #[pymethods]
+    impl AgentRegistration {
+        #[new]
+        #[pyo3(signature = (chain_id, registry, agent))]
+        fn from_python(chain_id: u64, registry: String, agent: u64) -> Self {
+            Self { chain_id, registry, agent }
+        }
+
+        /// EIP-155 chain id.
+        #[getter(chain_id)]
+        fn python_chain_id(&self) -> u64 {
+            self.chain_id
+        }
+
+        /// The registry's contract.
+        #[getter(registry)]
+        fn python_registry(&self) -> String {
+            self.registry.clone()
+        }
+
+        /// The agent's number there.
+        #[getter(agent)]
+        fn python_agent(&self) -> u64 {
+            self.agent
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "AgentRegistration", &["chain_id", "registry", "agent"])
+        }
+    }
+}
+
 mod character_report {
     use super::*;
     use crate::safety::CharacterReport;
@@ -1262,7 +1299,7 @@ mod minted_model {
             self.version
         }
 
-        /// Its adapter.
+        /// Its adapter; its weights are encrypted where the execution node seals its files.
         #[getter(adapter)]
         fn python_adapter(&self) -> crate::native::model::TrainedAdapter {
             self.adapter.clone()
@@ -1293,7 +1330,7 @@ mod model_offer {
     #[pymethods]
     impl ModelOffer {
         #[new]
-        #[pyo3(signature = (id, offer, signature, *, name=None, public_part=None, character_price=None, speech_terms=None))]
+        #[pyo3(signature = (id, offer, signature, *, name=None, public_part=None, character_price=None, speech_terms=None, seal_terms=None))]
         fn from_python(
             id: String,
             offer: crate::session::Offer,
@@ -1302,6 +1339,7 @@ mod model_offer {
             public_part: Option<String>,
             character_price: Option<Units>,
             speech_terms: Option<String>,
+            seal_terms: Option<String>,
         ) -> Self {
             Self {
                 id,
@@ -1311,6 +1349,7 @@ mod model_offer {
                 public_part,
                 character_price: character_price.map(|units| units.0),
                 speech_terms,
+                seal_terms,
             }
         }
 
@@ -1357,11 +1396,17 @@ mod model_offer {
             self.speech_terms.clone()
         }
 
+        /// The node's signed key, as JSON: `SealedPost` seals requests to it. None if the node takes none that are sealed.
+        #[getter(seal_terms)]
+        fn python_seal_terms(&self) -> Option<String> {
+            self.seal_terms.clone()
+        }
+
         fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
             repr(
                 slf.as_any(),
                 "ModelOffer",
-                &["id", "name", "offer", "signature", "public_part", "character_price", "speech_terms"],
+                &["id", "name", "offer", "signature", "public_part", "character_price", "speech_terms", "seal_terms"],
             )
         }
     }
@@ -2199,6 +2244,156 @@ mod receipt {
     }
 }
 
+#[cfg(feature = "native")]
+mod recheck_settings {
+    use super::*;
+    use crate::native::recheck::RecheckSettings;
+
+    #[pymethods]
+    impl RecheckSettings {
+        #[new]
+        #[pyo3(signature = (*, threads=None, floats=None, portable=None))]
+        fn from_python(threads: Option<u32>, floats: Option<bool>, portable: Option<bool>) -> Self {
+            Self { threads, floats, portable }
+        }
+
+        /// Threads; as many as the machine has cores.
+        #[getter(threads)]
+        fn python_threads(&self) -> Option<u32> {
+            self.threads
+        }
+
+        /// True computes the weights as 32-bit floats; else as their file has them, as nodes do.
+        #[getter(floats)]
+        fn python_floats(&self) -> Option<bool> {
+            self.floats
+        }
+
+        /// True computes by plain loops, which all machines share: slowly.
+        #[getter(portable)]
+        fn python_portable(&self) -> Option<bool> {
+            self.portable
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "RecheckSettings", &["threads", "floats", "portable"])
+        }
+    }
+}
+
+#[cfg(feature = "native")]
+mod rechecked_reply {
+    use super::*;
+    use crate::native::recheck::RecheckedReply;
+
+    #[pymethods]
+    impl RecheckedReply {
+        #[new]
+        #[pyo3(signature = (outcome, holds, says, node, session, turn, adapter, machine, machine_here, *, token=None, deviation_ppm=None))]
+        fn from_python(
+            outcome: crate::native::recheck::RepeatOutcome,
+            holds: bool,
+            says: String,
+            node: String,
+            session: String,
+            turn: u32,
+            adapter: String,
+            machine: String,
+            machine_here: String,
+            token: Option<u64>,
+            deviation_ppm: Option<u32>,
+        ) -> Self {
+            Self { outcome, holds, says, token, deviation_ppm, node, session, turn, adapter, machine, machine_here }
+        }
+
+        /// What the repeat came to.
+        #[getter(outcome)]
+        fn python_outcome(&self) -> crate::native::recheck::RepeatOutcome {
+            self.outcome
+        }
+
+        /// True for the same reply, or one within the tolerance.
+        #[getter(holds)]
+        fn python_holds(&self) -> bool {
+            self.holds
+        }
+
+        /// The outcome in words.
+        #[getter(says)]
+        fn python_says(&self) -> String {
+            self.says.clone()
+        }
+
+        /// The first token that is not what was signed, where one is.
+        #[getter(token)]
+        fn python_token(&self) -> Option<u64> {
+            self.token
+        }
+
+        /// The states' deviation, in millionths of their size, where they deviate.
+        #[getter(deviation_ppm)]
+        fn python_deviation_ppm(&self) -> Option<u32> {
+            self.deviation_ppm
+        }
+
+        /// The node that signed the reply.
+        #[getter(node)]
+        fn python_node(&self) -> String {
+            self.node.clone()
+        }
+
+        /// The session.
+        #[getter(session)]
+        fn python_session(&self) -> String {
+            self.session.clone()
+        }
+
+        /// The reply's turn in it.
+        #[getter(turn)]
+        fn python_turn(&self) -> u32 {
+            self.turn
+        }
+
+        /// SHA-256 of the adapter, as the receipt names it.
+        #[getter(adapter)]
+        fn python_adapter(&self) -> String {
+            self.adapter.clone()
+        }
+
+        /// The kind of machine that the node says it has.
+        #[getter(machine)]
+        fn python_machine(&self) -> String {
+            self.machine.clone()
+        }
+
+        /// The kind of machine that repeated: only on the same kind are all bits the same.
+        #[getter(machine_here)]
+        fn python_machine_here(&self) -> String {
+            self.machine_here.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(
+                slf.as_any(),
+                "RecheckedReply",
+                &[
+                    "outcome",
+                    "holds",
+                    "says",
+                    "token",
+                    "deviation_ppm",
+                    "node",
+                    "session",
+                    "turn",
+                    "adapter",
+                    "machine",
+                    "machine_here",
+                ],
+            )
+        }
+    }
+}
+
 mod reply_settings {
     use super::*;
     use crate::settings::ReplySettings;
@@ -2734,6 +2929,43 @@ mod share_earnings {
                     "pending",
                 ],
             )
+        }
+    }
+}
+
+#[cfg(feature = "native")]
+mod signed_model {
+    use super::*;
+    use crate::native::signed::SignedModel;
+
+    #[pymethods]
+    impl SignedModel {
+        #[new]
+        #[pyo3(signature = (key, files, *, account=None))]
+        fn from_python(key: String, files: Vec<String>, account: Option<String>) -> Self {
+            Self { key, account, files }
+        }
+
+        /// The key that signed: SHA-256 of its PEM, as hex.
+        #[getter(key)]
+        fn python_key(&self) -> String {
+            self.key.clone()
+        }
+
+        /// The account that stands for the key; without one, the signature tells nothing of who made the files.
+        #[getter(account)]
+        fn python_account(&self) -> Option<String> {
+            self.account.clone()
+        }
+
+        /// The files that were signed.
+        #[getter(files)]
+        fn python_files(&self) -> Vec<String> {
+            self.files.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "SignedModel", &["key", "account", "files"])
         }
     }
 }

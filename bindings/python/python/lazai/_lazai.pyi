@@ -11,6 +11,7 @@ from lazai.signer import Signer
 __all__ = [
     "AccessTerms",
     "AdapterFacts",
+    "AgentRegistration",
     "BaseModel",
     "BaseVoice",
     "Blocklist",
@@ -64,13 +65,18 @@ __all__ = [
     "ReadDialogue",
     "RecalledLine",
     "Receipt",
+    "RecheckSettings",
+    "RecheckedReply",
+    "RepeatOutcome",
     "ReplySettings",
     "RevenueParts",
     "Role",
+    "SealedPost",
     "ServedModel",
     "ServedVoice",
     "Session",
     "ShareEarnings",
+    "SignedModel",
     "SignedReceipt",
     "SigningRequest",
     "SpeechNote",
@@ -88,7 +94,10 @@ __all__ = [
     "TrustLevel",
     "Voucher",
     "WalletCall",
+    "agent_data_uri",
     "begin_conversation",
+    "bind_agent_call",
+    "check_model",
     "check_offer",
     "check_receipt",
     "check_voucher",
@@ -99,6 +108,7 @@ __all__ = [
     "inspect_file",
     "keep_adapter",
     "library_version",
+    "move_agent_call",
     "offer_step",
     "open_memory",
     "open_session_call",
@@ -108,9 +118,12 @@ __all__ = [
     "read_market_place",
     "read_memory",
     "read_models",
+    "recheck_reply",
+    "register_agent_call",
     "report_character",
     "run_command",
     "session_id",
+    "sign_model",
     "sign_offer",
     "sign_receipt",
     "sign_voucher",
@@ -249,6 +262,23 @@ class Rating:
     def __str__(self, /) -> str: ...
 
 @final
+class RepeatOutcome:
+    """What a repeat of a reply came to."""
+    SAME: ClassVar[RepeatOutcome]
+    """All bits are the same, and so is every token."""
+    WITHIN: ClassVar[RepeatOutcome]
+    """States deviate no more than other kernels explain, and so do the tokens."""
+    OTHER_SCORES: ClassVar[RepeatOutcome]
+    """Another adapter, another base, another form of its weights, or another conversation."""
+    OTHER_WORDS: ClassVar[RepeatOutcome]
+    """The words were changed, or drawn by other settings."""
+    def __new__(cls, word: str) -> RepeatOutcome: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __int__(self, /) -> int: ...
+    def __str__(self, /) -> str: ...
+
+@final
 class Role:
     """The author of a message."""
     SYSTEM: ClassVar[Role]
@@ -373,6 +403,22 @@ class AdapterFacts:
     @property
     def parameters(self, /) -> int:
         """Numbers that were learnt."""
+
+@final
+class AgentRegistration:
+    """An entry of a registry of agents."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, chain_id: int, registry: str, agent: int) -> AgentRegistration: ...
+    @property
+    def chain_id(self, /) -> int:
+        """EIP-155 chain id."""
+    @property
+    def registry(self, /) -> str:
+        """The registry's contract."""
+    @property
+    def agent(self, /) -> int:
+        """The agent's number there."""
 
 @final
 class CharacterReport:
@@ -825,7 +871,7 @@ class MintedModel:
         """Its version."""
     @property
     def adapter(self, /) -> TrainedAdapter:
-        """Its adapter."""
+        """Its adapter; its weights are encrypted where the execution node seals its files."""
     @property
     def record(self, /) -> str:
         """The file of the signed training record."""
@@ -838,7 +884,7 @@ class ModelOffer:
     """A character that a node offers."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, id: str, offer: Offer, signature: str, *, name: str | None = None, public_part: str | None = None, character_price: int | None = None, speech_terms: str | None = None) -> ModelOffer: ...
+    def __new__(cls, id: str, offer: Offer, signature: str, *, name: str | None = None, public_part: str | None = None, character_price: int | None = None, speech_terms: str | None = None, seal_terms: str | None = None) -> ModelOffer: ...
     @property
     def id(self, /) -> str:
         """Its name among the node's models."""
@@ -863,6 +909,9 @@ class ModelOffer:
     @property
     def speech_terms(self, /) -> str | None:
         """The node's signed terms of speech, as JSON: `Chat.speak` takes them. None if it does not speak."""
+    @property
+    def seal_terms(self, /) -> str | None:
+        """The node's signed key, as JSON: `SealedPost` seals requests to it. None if the node takes none that are sealed."""
 
 @final
 class ModelTerms:
@@ -1177,6 +1226,62 @@ class Receipt:
         """The amount owed for the session, this reply included, in base units."""
 
 @final
+class RecheckSettings:
+    """How a reply is repeated; the library chooses what is left out."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, *, threads: int | None = None, floats: bool | None = None, portable: bool | None = None) -> RecheckSettings: ...
+    @property
+    def threads(self, /) -> int | None:
+        """Threads; as many as the machine has cores."""
+    @property
+    def floats(self, /) -> bool | None:
+        """True computes the weights as 32-bit floats; else as their file has them, as nodes do."""
+    @property
+    def portable(self, /) -> bool | None:
+        """True computes by plain loops, which all machines share: slowly."""
+
+@final
+class RecheckedReply:
+    """A reply that was repeated."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, outcome: RepeatOutcome | Literal["same", "within", "other_scores", "other_words"], holds: bool, says: str, node: str, session: str, turn: int, adapter: str, machine: str, machine_here: str, *, token: int | None = None, deviation_ppm: int | None = None) -> RecheckedReply: ...
+    @property
+    def outcome(self, /) -> RepeatOutcome:
+        """What the repeat came to."""
+    @property
+    def holds(self, /) -> bool:
+        """True for the same reply, or one within the tolerance."""
+    @property
+    def says(self, /) -> str:
+        """The outcome in words."""
+    @property
+    def token(self, /) -> int | None:
+        """The first token that is not what was signed, where one is."""
+    @property
+    def deviation_ppm(self, /) -> int | None:
+        """The states' deviation, in millionths of their size, where they deviate."""
+    @property
+    def node(self, /) -> str:
+        """The node that signed the reply."""
+    @property
+    def session(self, /) -> str:
+        """The session."""
+    @property
+    def turn(self, /) -> int:
+        """The reply's turn in it."""
+    @property
+    def adapter(self, /) -> str:
+        """SHA-256 of the adapter, as the receipt names it."""
+    @property
+    def machine(self, /) -> str:
+        """The kind of machine that the node says it has."""
+    @property
+    def machine_here(self, /) -> str:
+        """The kind of machine that repeated: only on the same kind are all bits the same."""
+
+@final
 class ReplySettings:
     """The settings of a reply; the node chooses what is left out."""
     def __eq__(self, other: object, /) -> bool: ...
@@ -1357,6 +1462,22 @@ class ShareEarnings:
     @property
     def pending(self, /) -> int:
         """The amount that can be claimed once the ledger's last entries are confirmed."""
+
+@final
+class SignedModel:
+    """A folder whose files are those that were signed."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, key: str, files: Sequence[str], *, account: str | None = None) -> SignedModel: ...
+    @property
+    def key(self, /) -> str:
+        """The key that signed: SHA-256 of its PEM, as hex."""
+    @property
+    def account(self, /) -> str | None:
+        """The account that stands for the key; without one, the signature tells nothing of who made the files."""
+    @property
+    def files(self, /) -> list[str]:
+        """The files that were signed."""
 
 @final
 class SignedReceipt:
@@ -1838,9 +1959,23 @@ class ExEx:
     def __new__(cls, market: Market, signer: Signer, unsealing_secret: str, store: str | PathLike[str], folder: str | PathLike[str]) -> ExEx:
         """
         An execution node on a market: its account, the 32 secret bytes (hex) that its unsealing key is derived from, the store
-        that submissions are in, and a folder for jobs, checkpoints and adapters.
+        that submissions are in, and a folder for jobs, checkpoints and adapters. These are in clear, and the
+        training record says so.
 
         Errors: `hex.…`; `store`, `feature_missing` for a store's URL.
+        """
+    @staticmethod
+    def sealing(market: Market, signer: Signer, unsealing_secret: str, store: str | PathLike[str], folder: str | PathLike[str]) -> ExEx:
+        """
+        As `new`, with checkpoints, adapters and voices encrypted for the unsealing key before they are written: `export` gives them away.
+
+        Errors: As `new`.
+        """
+    def export(self, /, submission: str, folder: str | PathLike[str]) -> None:
+        """
+        Writes a submission's adapter into a folder as PEFT's files, in clear and signed, and its voice into the folder `voice` of it.
+
+        Errors: `file`, `signer.…`.
         """
     def train_voices(self, /, voice: BaseVoice) -> None:
         """Trains voices, too, from now on: of submissions that have recordings whose consent names the voice."""
@@ -1913,6 +2048,13 @@ class Market:
     A market on a ledger.
     A context manager: the ledger is closed at its end.
     """
+    def agent_file(self, /, class_id: int, version: int, urls: Sequence[str], x402: bool, registrations: Sequence[AgentRegistration], image: str | None = None) -> str:
+        """
+        The registration file of a version as an agent, as JSON: `urls` are those of its nodes, or those of its token if there is none;
+        `x402` says whether they take payments by x402.
+
+        Errors: `dat.unknown`, `hex.…`.
+        """
     def dat(self, /, class_id: int, version: int) -> DatFacts:
         """
         The metadata of a version of a class.
@@ -2077,11 +2219,24 @@ class Market:
 
         Errors: `json.malformed`, `node.transport` if it is no URL of HTTP, `hex.…`.
         """
+    def sign_model(self, /, signer: Signer, folder: str | PathLike[str], key: str | PathLike[str]) -> SignedModel:
+        """
+        As `sign_model`; the signer's account stands for the key.
+
+        Errors: As `sign_model`; `signer.…`.
+        """
     def fetch_adapter(self, /, store: str | PathLike[str], class_id: int, version: int, folder: str | PathLike[str]) -> None:
         """
         Fetches the adapter of a version from a store into a folder, as PEFT's files. The ledger says what it is: anything else is refused.
 
         Errors: `dat.unknown`, `file`, `store`, `feature_missing`.
+        """
+    def fetch_sealed_adapter(self, /, signer: Signer, store: str | PathLike[str], class_id: int, version: int, folder: str | PathLike[str]) -> None:
+        """
+        As `fetch_adapter`, with weights that are encrypted before they are written: only this signer's node opens
+        them. It has to sign the same alike each time.
+
+        Errors: As `fetch_adapter`; `signer.…`.
         """
     def __enter__(self, /) -> Market: ...
     def __exit__(self, /, kind: type[BaseException] | None = None, error: BaseException | None = None, trace: TracebackType | None = None) -> None: ...
@@ -2233,6 +2388,45 @@ class NodeServer:
     def __exit__(self, /, kind: type[BaseException] | None = None, error: BaseException | None = None, trace: TracebackType | None = None) -> None: ...
 
 @final
+class SealedPost:
+    """
+    A request sealed to its node's key, and the opener of the answer. A transport posts `body` instead of the request, gives
+    the bytes of the answer to `open`, and what comes of these to its sink; the status is inside. An answer with another
+    status than 200 is not sealed: the gateway, or somebody on the way, refused the request.
+    """
+    def __new__(cls, request: HttpRequest, seal_terms: str, domain: Domain, node: str) -> SealedPost:
+        """
+        Seals a request under the terms that a node tells with its models
+        (`ModelOffer.seal_terms`), held to the node of the session's offer in the ledger's domain.
+
+        Errors: `node.unsealed` if the terms are over, or not signed by that node; `json.malformed`, `hex.…`, `address`, `seal`.
+        """
+    @property
+    def path(self, /) -> str:
+        """Path under the node's URL, or under its place at a relay."""
+    @property
+    def content_type(self, /) -> str:
+        """The header `content-type`."""
+    @property
+    def body(self, /) -> bytes:
+        """What is posted: a copy."""
+    def open(self, /, bytes: bytes) -> bytes:
+        """
+        Takes bytes of the answer as they come; returns the bytes of its body that they complete.
+
+        Errors: `node.transport` if somebody changed it, or for anything but an answer to this request.
+        """
+    def finish(self, /) -> bytes:
+        """
+        The last bytes of the answer's body, once nothing more comes.
+
+        Errors: `node.transport` if the answer was cut off.
+        """
+    @property
+    def status(self, /) -> int | None:
+        """The answer's own status, once it came."""
+
+@final
 class Session:
     """
     A session with a character at a node. Turns wait for one another, and the end waits for them.
@@ -2344,12 +2538,33 @@ class TokenCounter:
         Errors: `file`, `tokenizer.…`.
         """
 
+def agent_data_uri(file: str | bytes) -> str:
+    """
+    A registration file as a URI that holds it, for a registry where nobody hosts the file.
+
+    Errors: `json.malformed`.
+    """
+
 def begin_conversation(place: MarketPlace, payer: str, nonce: int, consumer: str, model: ModelOffer, deposit: int) -> str:
     """
     The conversation in a session that the wallet `payer` opened with that call, as `Chat` takes it. The node
     answers once the chain shows it the session.
 
     Errors: As `open_session_call`.
+    """
+
+def bind_agent_call(registry: str, agent: int, binding: str) -> WalletCall:
+    """
+    Names the contract that binds an agent to a token (ERC-8217).
+
+    Errors: `hex.…`.
+    """
+
+def check_model(folder: str | PathLike[str]) -> SignedModel:
+    """
+    Holds the files of a folder to the signature beside them.
+
+    Errors: `signed.broken` for files that are not what was signed, `signed.malformed` for a signature or a key that is none, `file`.
     """
 
 def check_offer(domain: Domain, offer: Offer, signature: str) -> None:
@@ -2420,6 +2635,13 @@ def keep_adapter(store: str | PathLike[str], folder: str | PathLike[str], record
 
 def library_version() -> str:
     """The version of the library."""
+
+def move_agent_call(registry: str, agent: int, uri: str) -> WalletCall:
+    """
+    Puts an agent's file at another URI: the one that names its own number.
+
+    Errors: `hex.…`.
+    """
 
 def offer_step(offer: Offer) -> int:
     """
@@ -2501,6 +2723,21 @@ def read_models(body: bytes) -> list[ModelOffer]:
     Errors: `node.transport` if it is no such answer.
     """
 
+def recheck_reply(evidence: str | bytes, base: str | PathLike[str], adapter: str | PathLike[str], settings: RecheckSettings | None = None, domain: Domain | None = None) -> RecheckedReply:
+    """
+    Repeats a reply out of its evidence, on the base model and the adapter that its receipt names, and tells whether it was made as it was
+    signed. Signatures and digests are checked first; if a domain is given, it must be the evidence's.
+
+    Errors: `consumer.receipt`, `consumer.receipt_signature` for evidence that is false, `json.malformed`, `file`, `model`.
+    """
+
+def register_agent_call(registry: str, uri: str) -> WalletCall:
+    """
+    Registers an agent whose file is at a URI: the sender owns it.
+
+    Errors: `hex.…`.
+    """
+
 def report_character(domain: Domain, report: CharacterReport, signer: Signer) -> HttpRequest:
     """
     Signs a report, as the session's consumer; returns the request that brings it to the node.
@@ -2513,6 +2750,14 @@ def session_id(ledger: str, payer: str, nonce: int, consumer: str, offer: Offer)
     The id of a session, from the payer's number for it: it binds everything that was agreed.
 
     Errors: `hex.…`, `money.not_decimal`.
+    """
+
+def sign_model(folder: str | PathLike[str], key: str | PathLike[str]) -> SignedModel:
+    """
+    Signs the files of a folder with a key (ECDSA over P-256) in a file, which is made if it is not there: `model_signing verify key` checks
+    them with `model.pub`. No account stands for the key.
+
+    Errors: `file`, `signed.malformed` for a file that is no key, `signer.no_randomness`.
     """
 
 def sign_offer(domain: Domain, offer: Offer, signer: Signer) -> str:
@@ -2538,10 +2783,10 @@ def sign_voucher(domain: Domain, voucher: Voucher, signer: Signer) -> str:
 
 def speech_note(file: bytes) -> SpeechNote:
     """
-    What a WAV file says of its sound. Its signatures and digests hold; that the node serves the version that it names, a ledger
+    What a WAV file (and, where files are at hand, a FLAC file) says of its sound. Its signatures and digests hold; that the node serves the version that it names, a ledger
     says.
 
-    Errors: `speech.unmarked` for a file that does not say that it is synthetic, `speech.format` for one that is no WAV file of one channel
+    Errors: `speech.unmarked` for a file that does not say that it is synthetic, `speech.format` for one that is no such file of one channel
     and 16 bits, `speech.malformed` for a note that cannot be read, `speech.broken` for one that does not hold.
     """
 

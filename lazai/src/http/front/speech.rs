@@ -4,9 +4,11 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use tracing::Span;
 
-use super::{Front, MAX_SPEECHES, busy, on_a_thread_that_may_block, refusal};
+use super::{Front, MAX_SPEECHES, busy, counted, on_a_thread_that_may_block, refusal};
 use crate::http::sound::{self, Made, Sink};
+use crate::http::traces;
 use crate::node::Node as _;
 use crate::speech::SpeechRequest;
 use crate::wire::openai::ApiError;
@@ -14,10 +16,12 @@ use crate::wire::payment::{self, PAYMENT};
 use crate::wire::speech::{PATH, PaidSpeech, SpeechCall, SpeechPayment};
 use crate::wire::talk::model_id;
 
+/// How traces name it.
+const OPERATION: &str = "speech";
+
 pub(super) async fn speech(State(front): State<Front>, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
-    let answered = answer(&front, &headers, &body).await;
-    front.metrics().answered(answered.as_ref().map_or_else(|error| error.status, |answer| answer.status().as_u16()));
-    answered
+    let span = traces::request(OPERATION, PATH, &headers);
+    counted(&front, span, answer(&front, &headers, &body)).await
 }
 
 async fn answer(front: &Front, headers: &HeaderMap, body: &[u8]) -> Result<Response, ApiError> {
@@ -34,7 +38,9 @@ async fn answer(front: &Front, headers: &HeaderMap, body: &[u8]) -> Result<Respo
     let (serving, called) = (front.clone(), asked.clone());
     let spoken = |sink| async move {
         let _slot = slot;
-        serving.speak(payload, called, sink).await
+        let served = serving.speak(payload, called, sink).await;
+        // Speech that is streamed was answered before it failed.
+        served.inspect_err(|error| traces::failed(&Span::current(), error))
     };
     match sound::answer(&asked, front.0.provider.ledger().market().domain().clone(), spoken).await {
         Err(error) if error.status == 402 => Ok(front.0.offers.unpaid(error, PATH, Vec::new()).await),
@@ -46,6 +52,7 @@ impl Front {
     async fn speak(&self, claim: PaidSpeech, asked: SpeechCall, mut sink: Sink) -> Result<Made, ApiError> {
         let PaidSpeech { session, turn, terms, salt, signature, voucher } = claim;
         let named = model_id(terms.terms.class, terms.terms.version);
+        traces::of(OPERATION, &named);
         if !asked.model.is_empty() && named != asked.model {
             let message = format!("model {:?} is asked for, the terms are of {named:?}", asked.model);
             return Err(ApiError { parameter: Some("model".into()), ..ApiError::new(400, "request.model", message) });
@@ -68,6 +75,7 @@ impl Front {
             let reply = runtime.block_on(provider.speak_while(&request, &wanted, &mut tell));
             let reply = reply.map_err(|e| refusal(&e))?;
             front.metrics().spoken(reply.receipt.receipt.characters);
+            traces::spoken(&reply.receipt.receipt);
             Ok(Made { reply, terms: request.terms, salt: request.salt })
         })
         .await

@@ -10,11 +10,12 @@ use super::once::{Begun, Reply};
 use super::page::Open;
 use super::sessions::Wanted;
 use super::verdict::{Verdict, failure};
-use crate::consumer::{Checked, ConsumerError};
+use crate::consumer::{Checked, ConsumerError, Conversation};
 use crate::http::quiet;
 use crate::http::reply::{Made, Pieces};
 use crate::memory::Turn;
 use crate::node::{ChatReply, Node as _};
+use crate::recheck::ReplyEvidence;
 use crate::wire::openai::{ApiError, CompletionRequest};
 use crate::wire::payment::ReplyDetails;
 
@@ -131,6 +132,14 @@ impl Inner {
         Ok(book.keep(open.clone())?)
     }
 
+    /// Writes evidence of the last reply, if that is wanted. A reply without it is a reply all the same.
+    fn keep_evidence(&self, conversation: &Conversation) {
+        let Some(folder) = self.evidence.get() else { return };
+        if let Err(error) = ReplyEvidence::keep(conversation, &self.consumer.account().domain(), folder) {
+            tracing::warn!(session = %conversation.session, %error, "evidence of a reply could not be kept");
+        }
+    }
+
     /// As [`Talker::say`](crate::consumer::Talker::say), with the book between the steps: a promise is in it before the node has it, so
     /// that no crash forgets what was spent.
     async fn ask(
@@ -167,6 +176,7 @@ impl Inner {
         let price = conversation.owed().checked_sub(before).map_err(ApiError::from)?;
         if taken.is_ok() {
             conversation.mark_received(self.consumer.now_s());
+            self.keep_evidence(conversation);
         }
         self.spend(&mut open, price).await?;
         let reply = taken?;
@@ -205,11 +215,8 @@ impl From<ApiError> for Asked {
 }
 
 /// A checked reply, as it is told and kept.
-fn told(ChatReply { text, tokens, receipt, notes }: ChatReply, checked: Checked) -> Reply {
+fn told(ChatReply { text, tokens, receipt, notes, .. }: ChatReply, checked: Checked) -> Reply {
     let (adapter, device, checked) = ("claimed".into(), "remote".into(), Some(checked));
-    Reply {
-        text,
-        details: ReplyDetails { receipt, tokens, text: None, adapter, device, payment: None, checked },
-        notes,
-    }
+    let details = ReplyDetails { receipt, tokens, text: None, trail: None, adapter, device, payment: None, checked };
+    Reply { text, details, notes }
 }

@@ -21,9 +21,9 @@ use crate::http::quiet;
 use crate::http::reply::Spoken;
 use crate::http::sound::{self, Made, Sink};
 use crate::node::Node as _;
-use crate::speech::{SignedSpeechTerms, SpeechManifest, SpeechReply, SpeechRequest, SpeechSettings};
+use crate::speech::{SignedSpeechTerms, SpeechReply, SpeechRequest, SpeechSettings};
 use crate::wire::openai::ApiError;
-use crate::wire::speech::{SoundFormat, SpeechCall, bytes};
+use crate::wire::speech::{SoundFormat, SpeechCall};
 
 /// Answers `POST /v1/audio/speech`.
 pub(super) async fn answer(State(proxy): State<Loopback>, body: Bytes) -> Result<Response, ApiError> {
@@ -43,15 +43,9 @@ impl Inner {
     ) -> Result<Spoken, ApiError> {
         let settings = SpeechSettings::default();
         let call = SpeechCall { model: model.to_owned(), input, settings, format, events: false };
-        let Made { reply, terms, salt } = self.speech(call, sink).await?;
-        let receipt = reply.receipt.clone();
-        let data = match format {
-            SoundFormat::Pcm => bytes(&reply.samples),
-            SoundFormat::Wav => {
-                let domain = self.consumer.account().domain();
-                SpeechManifest::new(domain, terms, reply.receipt, salt).wav(&reply.samples)
-            }
-        };
+        let made = self.speech(call, sink).await?;
+        let receipt = made.reply.receipt.clone();
+        let data = sound::data(format, self.consumer.account().domain(), made).await?;
         Ok(Spoken { data, receipt })
     }
 

@@ -189,7 +189,7 @@ fn requests(all: &mut Map<String, Value>) {
         &["model", "input"],
         json!({
             "model": text(), "input": input, "voice": {"enum": ["default", "", null]},
-            "response_format": {"enum": ["wav", "pcm", "mp3", null]}, "stream_format": {"enum": ["audio", "sse", null]},
+            "response_format": {"enum": ["wav", "flac", "pcm", "mp3", null]}, "stream_format": {"enum": ["audio", "sse", null]},
             "speed": {"type": ["number", "null"], "minimum": 0.5, "maximum": 2.0},
             "seed": {"type": ["integer", "null"], "minimum": 0}, "instructions": {"enum": ["", null]},
             "user": {"type": ["string", "null"]},
@@ -219,6 +219,10 @@ fn details() -> Value {
         json!({
             "receipt": object(&["receipt", "signature"], json!({"receipt": receipt, "signature": text()})),
             "tokens": list(count()), "text": text(), "adapter": text(), "device": text(), "checked": {},
+            "trail": object(
+                &["trail", "sampler", "machine", "signature"],
+                json!({"trail": text(), "sampler": {"type": "object"}, "machine": text(), "signature": text()}),
+            ),
         }),
     )
 }

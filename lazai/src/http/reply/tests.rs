@@ -30,6 +30,7 @@ fn made(notes: ReplyNotes) -> Made {
             receipt,
             tokens: Vec::new(),
             text: None,
+            trail: None,
             adapter,
             device,
             payment: None,

@@ -26,41 +26,82 @@ func answered(_ request: URLRequest) async throws -> (Data, HTTPURLResponse) {
     }
 }
 
-/// A node, over URLSession: the body is passed on as it comes.
+// ANCHOR: transport
+/// A node, over URLSession: requests are sealed to the key that the node signed, if it has one; the answer's body is passed on as it comes.
 final class SessionTransport: NSObject, Transport, URLSessionDataDelegate, @unchecked Sendable {
-    private let node: String
+    /// An answer on its way.
+    private final class Awaited {
+        let sink: BodySink
+        let sealed: SealedPost?
+        let done: CheckedContinuation<UInt16, any Error>
+        var failed: (any Error)?
+
+        init(_ sink: BodySink, _ sealed: SealedPost?, _ done: CheckedContinuation<UInt16, any Error>) {
+            (self.sink, self.sealed, self.done) = (sink, sealed, done)
+        }
+    }
+
+    private let (url, model, domain): (String, ModelOffer, Domain)
     private let lock = NSLock()
-    private var sinks: [Int: (BodySink, CheckedContinuation<UInt16, any Error>)] = [:]
+    private var awaited: [Int: Awaited] = [:]
     private lazy var session = URLSession(configuration: .ephemeral, delegate: self, delegateQueue: nil)
 
-    init(_ node: String) { self.node = node }
+    init(_ url: String, _ model: ModelOffer, _ domain: Domain) { (self.url, self.model, self.domain) = (url, model, domain) }
 
     func post(request: HttpRequest, sink: BodySink) async throws -> UInt16 {
-        var post = URLRequest(url: URL(string: node + request.path)!)
+        let sealed = try model.sealTerms.map {
+            try SealedPost(request: request, sealTerms: $0, domain: domain, node: model.offer.node)
+        }
+        var post = URLRequest(url: URL(string: url + (sealed?.path() ?? request.path))!)
         post.httpMethod = "POST"
-        post.httpBody = Data(request.body.utf8)
-        for header in request.headers { post.setValue(header.value, forHTTPHeaderField: header.name) }
+        post.httpBody = sealed?.body() ?? Data(request.body.utf8)
+        if let sealed {
+            post.setValue(sealed.contentType(), forHTTPHeaderField: "content-type")
+        } else {
+            for header in request.headers { post.setValue(header.value, forHTTPHeaderField: header.name) }
+        }
         return try await withCheckedThrowingContinuation { done in
             let task = session.dataTask(with: post)
-            lock.withLock { sinks[task.taskIdentifier] = (sink, done) }
+            lock.withLock { awaited[task.taskIdentifier] = Awaited(sink, sealed, done) }
             task.resume()
         }
     }
 
+    /// The opener of a sealed answer: a refusal of the gateway itself is not sealed.
+    private func opener(_ task: URLSessionTask, _ awaited: Awaited) -> SealedPost? {
+        (task.response as? HTTPURLResponse)?.statusCode == 200 ? awaited.sealed : nil
+    }
+
     func urlSession(_ session: URLSession, dataTask: URLSessionDataTask, didReceive data: Data) {
-        lock.withLock { sinks[dataTask.taskIdentifier]?.0 }?.push(bytes: data)
+        guard let awaited = lock.withLock({ awaited[dataTask.taskIdentifier] }) else { return }
+        do {
+            awaited.sink.push(bytes: try opener(dataTask, awaited)?.open(bytes: data) ?? data)
+        } catch {
+            awaited.failed = error
+            dataTask.cancel()
+        }
     }
 
     func urlSession(_ session: URLSession, task: URLSessionTask, didCompleteWithError error: (any Error)?) {
-        guard let (_, done) = lock.withLock({ sinks.removeValue(forKey: task.taskIdentifier) }) else { return }
-        if let answer = task.response as? HTTPURLResponse, error == nil {
-            done.resume(returning: UInt16(answer.statusCode))
+        guard let awaited = lock.withLock({ awaited.removeValue(forKey: task.taskIdentifier) }) else { return }
+        let done = awaited.done
+        if let failed = awaited.failed {
+            done.resume(throwing: failed)
+        } else if let answer = task.response as? HTTPURLResponse, error == nil {
+            do {
+                let opener = opener(task, awaited)
+                if let opener { awaited.sink.push(bytes: try opener.finish()) }
+                done.resume(returning: opener?.status() ?? UInt16(answer.statusCode))
+            } catch {
+                done.resume(throwing: error)
+            }
         } else {
-            let detail = "\(node): \(error?.localizedDescription ?? "no answer")"
+            let detail = "\(url): \(error?.localizedDescription ?? "no answer")"
             done.resume(throwing: LazaiError.Failed(code: "node.transport", detail: detail))
         }
     }
 }
+// ANCHOR_END: transport
 
 /// A wallet behind JSON-RPC: here that of a test chain, whose node signs for its own account.
 struct RpcWallet {
@@ -143,6 +184,6 @@ let conversation = try beginConversation(
     place: place, payer: payer, nonce: nonce, consumer: key.address(), model: model, deposit: deposit)
 let chat = try Chat(conversation: conversation, domain: place.domain, signer: key.signer())
 // ANCHOR_END: session
-let transport = SessionTransport(node)
+let transport = SessionTransport(node, model, place.domain)
 while let line = readLine(), !line.isEmpty { try await say(line, chat, transport) }
 print("\(chat.messages().count / 2) replies, \(chat.owed()) owed and promised")

@@ -74,8 +74,8 @@ fn after_reply(mut open: Open, price: u128, day: u64) -> Open {
     };
     let receipt = SignedReceipt { receipt, signature: Signature::from_bytes([1; 65]) };
     let settings = ReplySettings::default();
-    let (salt, tokens, received_at_s) = (Digest::ZERO, Vec::new(), None);
-    open.conversation.receipts.push(ReceivedReply { receipt, salt, settings, tokens, received_at_s });
+    let (salt, tokens, received_at_s, trail) = (Digest::ZERO, Vec::new(), None, None);
+    open.conversation.receipts.push(ReceivedReply { receipt, salt, settings, tokens, received_at_s, trail });
     open.today.add(day, UNITS(price)).unwrap();
     open
 }
