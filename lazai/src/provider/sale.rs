@@ -15,6 +15,7 @@ use thiserror::Error;
 
 use super::Provider;
 use super::page::{KeptReply, LastReply};
+use super::receipt::Served;
 use crate::node::{Asked, ChatReply, ChatRequest, NodeError, ReplySettings, SignedReceipt, request_digest};
 
 /// The seconds that a payment must still be valid for: it is taken when the reply is made.
@@ -286,11 +287,16 @@ impl Provider {
         let asked = ChatRequest { session: id, turn: 1, messages, settings, salt, signature };
         let prompt = self.prompt(offer, &asked.messages)?;
         let page = super::page::Page::default();
-        let (mut receipt, reply) = self.generate(&session, &page, &asked, prompt, wanted, &mut |_: &str| {}).await?;
+        let made = self.generate(&session, &page, &asked, prompt, wanted, &mut |_: &str| {}).await?;
+        let Served { mut receipt, mut reply, sampler } = made;
         receipt.cumulative = amount;
         let signature = self.account.sign(&receipt).await.map_err(NodeError::from)?;
+        let trail = match reply.trail.take() {
+            Some(trail) => Some(self.sign_trail(&receipt, salt, &trail, sampler).await?),
+            None => None,
+        };
         let receipt = SignedReceipt { receipt, signature };
-        Ok(ChatReply { text: reply.text, tokens: reply.tokens, receipt, notes: reply.notes })
+        Ok(ChatReply { text: reply.text, tokens: reply.tokens, receipt, trail, notes: reply.notes })
     }
 
     /// Keeps a reply before its payment is taken.

@@ -138,7 +138,8 @@ impl Front {
             return Err(unpaid("invalid_exact_evm_payload_asset_mismatch"));
         }
         let transfer = payment.payload.signed().ok_or_else(|| unpaid("invalid_exact_evm_payload_signature"))?;
-        traces::asked(api, model, &asked.settings);
+        traces::of(api.operation(), model);
+        traces::asked(&asked.settings);
         let amount = transfer.authorization.value;
         let (messages, settings) = (asked.messages, asked.settings);
         let request = SaleRequest { offer, least, messages, settings, payment: transfer };
@@ -165,6 +166,7 @@ impl Front {
             receipt: sold.reply.receipt,
             tokens: sold.reply.tokens,
             text: None,
+            trail: sold.reply.trail,
             adapter: "claimed".into(),
             device: self.0.provider.about().device.clone(),
             payment: Some(settlement),
