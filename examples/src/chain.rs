@@ -95,9 +95,9 @@ impl TestChain {
     /// # Errors
     /// What the node says.
     pub fn give_dollars(&self, to: Address, units: u128) -> anyhow::Result<()> {
-        let function = keccak256(b"give(address,uint256)");
-        let selector = &function.as_bytes()[..4];
-        let data = format!("0x{}{:0>64}{units:064x}", hex::encode(selector), hex::encode(to.as_bytes()));
+        let call = keccak256(b"give(address,uint256)");
+        let (selector, to) = (hex::encode(&call.as_bytes()[..4]), hex::encode(to.as_bytes()));
+        let data = format!("0x{selector}{to:0>64}{units:064x}");
         by_the_node(&self.rpc, json!({"to": self.dollar()?.0, "data": data})).map(|_| ())
     }
 

@@ -356,7 +356,7 @@ async fn answer(front: &Front, api: Api, headers: &HeaderMap, body: &[u8]) -> Re
     let served = |pieces| async move {
         let _slot = slot;
         let served = match payment {
-            AnyPayment::Session(claim) => serving.serve(api, claim, request, pieces).await,
+            AnyPayment::Session(claim) => serving.serve(api, *claim, request, pieces).await,
             AnyPayment::Exact(payment) => serving.sell(api, *payment, request, pieces).await,
         };
         // One that is streamed was answered before it failed.

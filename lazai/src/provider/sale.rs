@@ -296,7 +296,7 @@ impl Provider {
             None => None,
         };
         let receipt = SignedReceipt { receipt, signature };
-        Ok(ChatReply { text: reply.text, tokens: reply.tokens, receipt, notes: reply.notes, trail })
+        Ok(ChatReply { text: reply.text, tokens: reply.tokens, receipt, trail, notes: reply.notes })
     }
 
     /// Keeps a reply before its payment is taken.

@@ -130,7 +130,7 @@ pub struct Payment {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AnyPayment {
     /// A request of a session.
-    Session(PaidRequest),
+    Session(Box<PaidRequest>),
     /// A signed transfer.
     Exact(Box<ExactPayment>),
 }
@@ -157,7 +157,7 @@ impl AnyPayment {
         if accepted.is_some_and(|accepted| accepted.scheme == exact::SCHEME) {
             return decode(PAYMENT, header).map(|payment| Self::Exact(Box::new(payment)));
         }
-        decode(PAYMENT, header).map(|Payment { payload, .. }| Self::Session(payload))
+        decode(PAYMENT, header).map(|Payment { payload, .. }| Self::Session(Box::new(payload)))
     }
 }
 
