@@ -48,10 +48,10 @@ contract AgentRegistry {
         uint256 agentId,
         int128 value,
         uint8,
-        string calldata,
-        string calldata,
-        string calldata,
-        string calldata feedbackURI,
+        string memory,
+        string memory,
+        string memory,
+        string memory feedbackURI,
         bytes32 feedbackHash
     ) external {
         emit NewFeedback(agentId, msg.sender, value, feedbackURI, feedbackHash);
