@@ -42,6 +42,7 @@ library SignedTransfers {
             bytes memory rest = new bytes((32 - s.length % 32) % 32);
             data = abi.encodePacked(byAccount, abi.encode(t), uint256(7 * 32), s.length, s, rest);
         }
+        // slither-disable-next-line unused-return: neither function of the standard returns anything.
         Address.functionCall(asset, data);
     }
 }
