@@ -12,6 +12,7 @@ mod private;
 mod public;
 mod writer;
 
+#[cfg(feature = "import")]
 pub use croissant::PrivateAbout;
 pub use file::{Clips, PovFile, Records, Salts};
 pub use manifest::{Manifest, MelSpec, Speech};

@@ -55,7 +55,7 @@ impl Required {
         })
     }
 
-    /// The options of the scheme [`exact`](super::exact).
+    /// The options of the scheme [`exact`].
     pub fn exact(&self) -> impl Iterator<Item = &ExactRequirement> {
         self.accepts.iter().filter_map(|accepted| match accepted {
             Accepted::Exact(requirement) => Some(&**requirement),
