@@ -138,9 +138,10 @@ async fn a_proxy_keeps_evidence(served: &Served, url: &str, base: &Path, adapter
         (0, Some("same"), Some(true)),
         "{told:?}"
     );
-    // By plain loops, not bit by bit; by floats, it is another form of the weights.
+    // By plain loops, not bit by bit: states deviate, and a token at the edge of its draw may come out as another.
     let (code, told) = command([&verb[..], &["--portable".into()]].concat(), "").await;
-    assert_eq!((code, told[0]["holds"].as_bool()), (0, Some(true)), "{told:?}");
+    let outcome = told[0]["outcome"].as_str();
+    assert!(matches!((code, outcome), (0, Some("within")) | (1, Some("other_words"))), "{code} {told:?}");
     // What the proxy kept gives the same evidence again.
     let again = text(&folder.path().join("again"));
     let receipts =
