@@ -41,7 +41,7 @@ fun receipt(o: JsonObject) = Receipt(
 )
 
 fun model(o: JsonObject) =
-    ModelOffer(o.text("id"), o.optional("name")?.asString, offer(o.obj("offer")), o.text("signature"), o.optional("publicPart")?.asString, o.optional("characterPrice")?.asString, o.optional("speechTerms")?.asString)
+    ModelOffer(o.text("id"), o.optional("name")?.asString, offer(o.obj("offer")), o.text("signature"), o.optional("publicPart")?.asString, o.optional("characterPrice")?.asString, o.optional("speechTerms")?.asString, o.optional("sealTerms")?.asString)
 
 fun place(a: JsonObject) = readMarketPlace(content(a.obj("place")))
 

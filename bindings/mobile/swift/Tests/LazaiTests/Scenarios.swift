@@ -38,7 +38,7 @@ func offer(_ o: Object) -> Offer {
 func model(_ o: Object) -> ModelOffer {
     ModelOffer(id: text(o, "id"), name: o["name"] as? String, offer: offer(object(o, "offer")), signature: text(o, "signature"),
         publicPart: o["publicPart"] as? String, characterPrice: o["characterPrice"] as? String,
-        speechTerms: o["speechTerms"] as? String)
+        speechTerms: o["speechTerms"] as? String, sealTerms: o["sealTerms"] as? String)
 }
 
 func place(_ a: Object) throws -> MarketPlace { try readMarketPlace(json: content(object(a, "place"))) }
