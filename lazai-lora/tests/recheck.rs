@@ -1,6 +1,7 @@
 //! Replies that are repeated, on a tiny model: honest ones under all settings, and every lie that there is a word for.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -41,13 +42,15 @@ fn stage() -> Stage {
         Adapter::new(&base, config, seed).unwrap().save(&place, "tiny").unwrap();
         // A new adapter changes nothing: all its `B` are zero.
         let (file, mut rng) = (place.join("adapter_model.safetensors"), ChaCha8Rng::seed_from_u64(seed));
-        let mut tensors = candle_core::safetensors::load(&file, &candle_core::Device::Cpu).unwrap();
+        // In the order of their names: the library's map has another in each run, and these numbers would be other tensors'.
+        let read = candle_core::safetensors::load(&file, &candle_core::Device::Cpu).unwrap();
+        let mut tensors: BTreeMap<String, candle_core::Tensor> = read.into_iter().collect();
         for (_, tensor) in tensors.iter_mut().filter(|(name, _)| name.contains("lora_B")) {
             let values = (0..tensor.elem_count()).map(|_| (rng.next_u32() as f32 / u32::MAX as f32 - 0.5) * 0.2);
             *tensor =
                 candle_core::Tensor::from_vec(values.collect::<Vec<f32>>(), tensor.shape(), tensor.device()).unwrap();
         }
-        candle_core::safetensors::save(&tensors, &file).unwrap();
+        candle_core::safetensors::save(&tensors.into_iter().collect(), &file).unwrap();
         place
     });
     let engine = Engine::new(Arc::new(base), EngineSettings::default()).unwrap();
