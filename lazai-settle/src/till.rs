@@ -43,17 +43,20 @@ pub struct Authorization {
     pub nonce: Digest,
 }
 
+/// The fields that both of ERC-3009's structs have.
+fn encode(out: &mut Encoder, parties: [Address; 2], value: Amount, valid_s: [u64; 2], nonce: Digest) {
+    parties.into_iter().for_each(|party| out.address(party));
+    out.uint(value.base_units());
+    valid_s.into_iter().for_each(|time| out.uint(time.into()));
+    out.bytes32(nonce);
+}
+
 impl TypedData for Authorization {
     const TYPE: &'static str = "TransferWithAuthorization(address from,address to,uint256 value,uint256 validAfter,\
                                 uint256 validBefore,bytes32 nonce)";
 
     fn encode(&self, out: &mut Encoder) {
-        out.address(self.from);
-        out.address(self.to);
-        out.uint(self.value.base_units());
-        out.uint(self.valid_after_s.into());
-        out.uint(self.valid_before_s.into());
-        out.bytes32(self.nonce);
+        encode(out, [self.from, self.to], self.value, [self.valid_after_s, self.valid_before_s], self.nonce);
     }
 }
 
@@ -81,12 +84,8 @@ impl TypedData for DepositAuthorization {
                                 uint256 validBefore,bytes32 nonce)";
 
     fn encode(&self, out: &mut Encoder) {
-        out.address(self.from);
-        out.address(self.to);
-        out.uint(self.value.base_units());
-        out.uint(self.valid_after_s.into());
-        out.uint(self.valid_before_s.into());
-        out.bytes32(Digest::from_bytes(*self.session.as_bytes()));
+        let nonce = Digest::from_bytes(*self.session.as_bytes());
+        encode(out, [self.from, self.to], self.value, [self.valid_after_s, self.valid_before_s], nonce);
     }
 }
 

@@ -11,7 +11,7 @@ use lazai_core::dat::VersionMetadata;
 use lazai_core::digest::{canonical_preimage, json_of_preimage, sha256, sha256_reader};
 use lazai_core::file::make_private_folder;
 use lazai_core::record::TrainingRecord;
-use lazai_core::seal::AtRest;
+use lazai_core::seal::{AtRest, sealed_path};
 use lazai_lora::ModelError;
 use lazai_lora::adapter::{MAX_ADAPTER_BYTES, WEIGHTS_FILE, write_config};
 use thiserror::Error;
@@ -61,6 +61,12 @@ pub async fn keep(store: &dyn Store, folder: &Path, record: &TrainingRecord) -> 
     store.put_file(&weights).await?;
     store.put(&canonical_preimage(DOMAIN, record).map_err(wrong)?).await?;
     Ok(())
+}
+
+/// Tells whether the adapter in a folder is encrypted there.
+#[must_use]
+pub fn is_sealed(folder: &Path) -> bool {
+    sealed_path(&folder.join(WEIGHTS_FILE)).is_file()
 }
 
 /// As [`keep`], of weights in memory.

@@ -212,16 +212,10 @@ impl Provider {
         }
         let wanted = || wanted() || first.is_waited_for();
         drop(admission);
-        let Served { receipt, mut reply, sampler } = self.serve(request, &wanted, on_text).await?;
+        let served = self.serve(request, &wanted, on_text).await?;
         let _receipt = tracing::info_span!("receipt");
-        let signature = self.account.sign(&receipt).await?;
-        let trail = match reply.trail.take() {
-            Some(trail) => Some(self.sign_trail(&receipt, request.salt, &trail, sampler).await?),
-            None => None,
-        };
-        let owed = receipt.cumulative;
-        let receipt = SignedReceipt { receipt, signature };
-        let reply = ChatReply { text: reply.text, tokens: reply.tokens, receipt, notes: reply.notes, trail };
+        let owed = served.receipt.cumulative;
+        let reply = self.signed(served, request.salt).await?;
         let sealed = KeptReply::seal(&asked, request.salt, &reply)?;
         let kept = LastReply { turn: request.turn, request: reply.receipt.receipt.request_digest, reply: sealed };
         let kept = self.change(request.session, |page| {
@@ -241,6 +235,18 @@ impl Provider {
 }
 
 impl Provider {
+    /// A reply that was made, with its receipt and its trail signed.
+    async fn signed(&self, served: Served, salt: Digest) -> Result<ChatReply, NodeError> {
+        let Served { receipt, reply, sampler } = served;
+        let signature = self.account.sign(&receipt).await?;
+        let trail = match &reply.trail {
+            Some(trail) => Some(self.sign_trail(&receipt, salt, trail, sampler).await?),
+            None => None,
+        };
+        let receipt = SignedReceipt { receipt, signature };
+        Ok(ChatReply { text: reply.text, tokens: reply.tokens, receipt, notes: reply.notes, trail })
+    }
+
     /// Signs the trail of a reply.
     async fn sign_trail(
         &self,

@@ -54,7 +54,7 @@ pub fn run(args: &[&str]) -> Result<()> {
         match wasm::module(of)? {
             Ok(module) => {
                 bench.env("LAZAI_WASM_MODULE", module);
-                bench.env("LAZAI_WASM_SCRIPT", shell::root().join("benches").join(of).join(script));
+                bench.env("LAZAI_WASM_SCRIPT", shell::root().join("benches").join(of.folder).join(script));
             }
             Err(reason) => println!("── skipped: what is measured in wasm32: {reason}"),
         }

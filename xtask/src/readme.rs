@@ -42,6 +42,7 @@ const FAMILIES: &[(&str, &str)] = &[
     ("report", "a report of a character is too long"),
     ("seal", "encryption or decryption fails"),
     ("signature", "a signature is malformed or of another signer"),
+    ("signed", "a file's signature is of another format, of another key, or does not cover what is there"),
     ("signer", "a key is invalid, or its signer refuses or signs something else"),
     ("speech", "a file does not say that its sound is synthetic, or what it says does not hold"),
     ("split", "a split of revenue breaks the rules"),

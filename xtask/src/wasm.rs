@@ -8,9 +8,17 @@ use anyhow::{Result, ensure};
 use crate::shell::{cargo, root, run, target};
 
 const TARGET: &str = "wasm32-unknown-unknown";
+
+/// A crate of `benches` for WebAssembly.
+#[derive(Clone, Copy)]
+pub struct Crate {
+    pub folder: &'static str,
+    module: &'static str,
+}
+
 /// The crate of what a page would check, and the one of a voice that speaks there.
-pub const VERIFIER: &str = "wasm";
-pub const VOICE: &str = "wasm-voice";
+pub const VERIFIER: Crate = Crate { folder: "wasm", module: "lazai_wasm_verifier.wasm" };
+pub const VOICE: Crate = Crate { folder: "wasm-voice", module: "lazai_wasm_voice.wasm" };
 /// Nothing here draws random numbers; the crates that could are told so.
 const FLAGS: &str = "--cfg getrandom_backend=\"unsupported\"";
 
@@ -24,19 +32,15 @@ pub fn bindings(features: &[&str]) -> Result<PathBuf> {
 }
 
 /// Builds a crate of `benches` for WebAssembly; gives the module, or in words why it cannot be had.
-pub fn module(of: &str) -> Result<Result<PathBuf, String>> {
+pub fn module(of: Crate) -> Result<Result<PathBuf, String>> {
     let mut build = match toolchain() {
         Ok(build) => build,
         Err(reason) => return Ok(Err(reason)),
     };
     let folder = target().join("wasm");
     build.args(["--release", "--quiet"]).env("CARGO_TARGET_DIR", &folder).env("RUSTFLAGS", FLAGS);
-    run("what is measured in wasm32", build.current_dir(root().join("benches").join(of)))?;
-    let module = folder.join(TARGET).join("release").join(if of == VOICE {
-        "lazai_wasm_voice.wasm"
-    } else {
-        "lazai_wasm_verifier.wasm"
-    });
+    run("what is measured in wasm32", build.current_dir(root().join("benches").join(of.folder)))?;
+    let module = folder.join(TARGET).join("release").join(of.module);
     ensure!(module.is_file(), "no module at {}", module.display());
     Ok(Ok(module))
 }

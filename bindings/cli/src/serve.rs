@@ -9,6 +9,7 @@ use lazai_facade::native::market::Market;
 use lazai_facade::native::model::{BaseModel, ServingRoom};
 use lazai_facade::native::prepared::{Listening, PreparedNode, RequestLimits};
 use lazai_facade::native::provider::ServedModel;
+use lazai_facade::native::store::is_sealed;
 use lazai_facade::native::voice::ServedVoice;
 use lazai_facade::{LazaiError, LocalKey};
 use pollster::block_on;
@@ -111,7 +112,7 @@ fn prepared(verb: &args::Serve) -> Result<Prepared, LazaiError> {
         voice_folder: verb.character_voice.as_deref().map(text).or(trained),
     });
     let adapter = if adapter.contains("://") { fetched(&market, &key, &adapter, class, verb)? } else { adapter };
-    let is_sealed = is_sealed(&adapter);
+    let is_sealed = is_sealed(Path::new(&adapter));
     let folder = verb.disk.as_deref().map(text);
     let weights = verb.weights.as_deref().map(text);
     let room = ServingRoom { memory_mb: verb.conversation_mb, folder, disk_mb: verb.disk_mb, weights };
@@ -147,11 +148,6 @@ fn fetched(
         market.fetch_sealed_adapter(key.clone(), store, class, version, folder.clone())?;
     }
     Ok(folder)
-}
-
-/// Tells whether the adapter in a folder is encrypted on the disk.
-fn is_sealed(folder: &str) -> bool {
-    Path::new(folder).join("adapter_model.safetensors.sealed").is_file()
 }
 
 /// A book in a folder, and in the database whose URL a file holds if there is one.

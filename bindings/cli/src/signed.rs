@@ -3,13 +3,10 @@
 use std::path::Path;
 
 use lazai_facade::LazaiError;
-use lazai_facade::native::signed::{SignedModel, check_model};
+use lazai_facade::native::signed::{SIGNATURE_FILE, SignedModel, check_model};
 use serde::Serialize;
 
 use crate::{Output, refusal};
-
-/// The file of a folder's signature.
-const SIGNATURE: &str = "model.sig";
 
 /// A folder, and whether its files are those that were signed.
 #[derive(Serialize)]
@@ -29,8 +26,8 @@ pub(crate) fn is_signed(path: &Path) -> bool {
 
 fn folder(path: &Path) -> Option<&Path> {
     match path.is_dir() {
-        true => Some(path).filter(|folder| folder.join(SIGNATURE).is_file()),
-        false if path.file_name().is_some_and(|name| name == SIGNATURE) => path.parent(),
+        true => Some(path).filter(|folder| folder.join(SIGNATURE_FILE).is_file()),
+        false if path.file_name().is_some_and(|name| name == SIGNATURE_FILE) => path.parent(),
         false => None,
     }
 }

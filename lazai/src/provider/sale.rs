@@ -15,8 +15,7 @@ use thiserror::Error;
 
 use super::Provider;
 use super::page::{KeptReply, LastReply};
-use super::receipt::Served;
-use crate::node::{Asked, ChatReply, ChatRequest, NodeError, ReplySettings, SignedReceipt, request_digest};
+use crate::node::{Asked, ChatReply, ChatRequest, NodeError, ReplySettings, request_digest};
 
 /// The seconds that a payment must still be valid for: it is taken when the reply is made.
 pub const SALE_MARGIN_S: u64 = 30;
@@ -287,16 +286,9 @@ impl Provider {
         let asked = ChatRequest { session: id, turn: 1, messages, settings, salt, signature };
         let prompt = self.prompt(offer, &asked.messages)?;
         let page = super::page::Page::default();
-        let made = self.generate(&session, &page, &asked, prompt, wanted, &mut |_: &str| {}).await?;
-        let Served { mut receipt, mut reply, sampler } = made;
-        receipt.cumulative = amount;
-        let signature = self.account.sign(&receipt).await.map_err(NodeError::from)?;
-        let trail = match reply.trail.take() {
-            Some(trail) => Some(self.sign_trail(&receipt, salt, &trail, sampler).await?),
-            None => None,
-        };
-        let receipt = SignedReceipt { receipt, signature };
-        Ok(ChatReply { text: reply.text, tokens: reply.tokens, receipt, trail, notes: reply.notes })
+        let mut served = self.generate(&session, &page, &asked, prompt, wanted, &mut |_: &str| {}).await?;
+        served.receipt.cumulative = amount;
+        Ok(self.signed(served, salt).await?)
     }
 
     /// Keeps a reply before its payment is taken.

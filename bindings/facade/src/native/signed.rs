@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+pub use lazai::core::oms::SIGNATURE_FILE;
 use lazai::core::oms::{AccountNote, FileKey, SignedFolder, check_folder, sign_folder};
 
 use super::market::Market;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+pub use lazai::adapters::is_sealed;
 use lazai::core::record::TrainingRecord;
 use lazai::core::{ClassId, VersionNumber};
 use lazai::store::{FolderStore, Store};
