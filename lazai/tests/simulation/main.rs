@@ -23,6 +23,7 @@ mod network;
 mod node;
 mod people;
 mod sales;
+mod settled;
 mod talk;
 mod villains;
 mod world;

@@ -72,7 +72,7 @@ pub fn package() -> Result<Result<Package, Missing>> {
         verifier_gz_bytes <= MAX_VERIFIER_BYTES,
         "the verifier has {verifier_gz_bytes} bytes gzipped, at most {MAX_VERIFIER_BYTES} are allowed"
     );
-    for file in ["session.js", "session.d.ts", "sound.js", "sound.d.ts"] {
+    for file in ["paying.js", "paying.d.ts", "session.js", "session.d.ts", "sound.js", "sound.d.ts"] {
         for kind in ["web", "node"] {
             std::fs::copy(source().join(file), package.join(kind).join(file))?;
         }

@@ -12,13 +12,28 @@ use crate::peers;
 use crate::served::Served;
 use crate::shell::{run, target, without_npm};
 
-const CLIENTS: [Client; 2] = [
+const CLIENTS: [Client; 3] = [
     Client::other(
         "x402 for Node",
         "x402_fetch.mjs",
         Packages::Node(&["@x402/fetch@2.27.0", "@x402/evm@2.27.0", "viem@2.57.20"], "110 MB"),
     ),
     Client::other("x402 for Python", "x402_client.py", Packages::Python("x402")),
+    Client::other(
+        "x402 server for Node, by our facilitator",
+        "x402_express.mjs",
+        Packages::Node(
+            &[
+                "@x402/express@2.27.0",
+                "@x402/core@2.27.0",
+                "@x402/evm@2.27.0",
+                "@x402/fetch@2.27.0",
+                "express@5.1.0",
+                "viem@2.57.20",
+            ],
+            "120 MB",
+        ),
+    ),
 ];
 
 /// `cargo xtask clients paid`.
@@ -28,7 +43,7 @@ pub fn check(base: &Path) -> Result<()> {
     }
     let home = target().join("shop");
     let chain = Anvil::start_hours_ago(&home, 2)?;
-    let mut shop = Served::start("shop", 5, |command| {
+    let mut shop = Served::start("shop", 7, |command| {
         command.env("LAZAI_BASE_MODEL", base).env("LAZAI_CHAIN_URL", &chain.url);
     })?;
     for client in &CLIENTS {
