@@ -68,7 +68,10 @@ const listening = await new Promise((done) => {
 });
 const url = `http://127.0.0.1:${listening.address().port}/report`;
 
-const paying = wrapFetchWithPaymentFromConfig(fetch, { schemes: [{ network, client: new ExactEvmScheme(privateKeyToAccount(key)) }] });
+// By itself, the client pays in the dollars that it knows.
+const spendControls = { allowedAssets: [{ network, asset: dollar }] };
+const schemes = [{ network, client: new ExactEvmScheme(privateKeyToAccount(key)) }];
+const paying = wrapFetchWithPaymentFromConfig(fetch, { schemes, spendControls });
 const answer = await paying(url);
 assert.equal(answer.status, 200, await answer.clone().text());
 const settled = decodePaymentResponseHeader(answer.headers.get("payment-response"));
@@ -112,7 +115,7 @@ const watched = (input, init) => {
   if (header) sent.push(header);
   return header ? new Response("", { status: 500 }) : fetch(request);
 };
-await wrapFetchWithPaymentFromConfig(watched, { schemes: [{ network, client: new ExactEvmScheme(privateKeyToAccount(key)) }] })(url);
+await wrapFetchWithPaymentFromConfig(watched, { schemes, spendControls })(url);
 const twice = await Promise.all([0, 1, 2].map(() => fetch(url, { headers: { "payment-signature": sent[0] } })));
 assert.deepEqual(twice.map(({ status }) => status).sort(), [200, 402, 402]);
 assert.equal(await held(payTo), 4n * PRICE);

@@ -41,8 +41,6 @@ pub use self::book::PayerBook;
 use crate::wire::exact::{ExactAuthorization, ExactPayload};
 use crate::wire::x402::{NotX402, Outcome, PaymentRequired, Price, Version};
 
-/// The seconds before now from which a transfer is valid: clocks of chains differ.
-const BEFORE_S: u64 = 600;
 /// The shortest and longest time that a transfer is valid for, whatever a server asks: until then it can be taken.
 const SHORTEST_S: u64 = 60;
 const LONGEST_S: u64 = 3_600;
@@ -349,7 +347,8 @@ impl Payer {
             from: self.signer.address(),
             to: price.pay_to,
             value: price.amount,
-            valid_after_s: now_s.saturating_sub(BEFORE_S),
+            // A chain's clock may be behind this one, and who waits gains nothing.
+            valid_after_s: 0,
             valid_before_s,
             nonce: Digest::random()?,
         };

@@ -28,7 +28,7 @@ const CLIENTS: [Client; 3] = [
                 "@x402/core@2.27.0",
                 "@x402/evm@2.27.0",
                 "@x402/fetch@2.27.0",
-                "express@5.1.0",
+                "express@5.3.0",
                 "viem@2.57.20",
             ],
             "120 MB",
