@@ -10,6 +10,7 @@ import type {
 import { payingFetch } from "@lazai/sdk/paying";
 import { Session, type Phrase, type Wallet } from "@lazai/sdk/session";
 import { Player } from "@lazai/sdk/sound";
+import { BaseVoice, type CharacterVoice } from "@lazai/sdk/voice";
 import { verifyProof } from "@lazai/sdk/verifier";
 import type { ProofFacts } from "@lazai/sdk/verifier";
 
@@ -69,4 +70,10 @@ export async function session(place: MarketPlace, wallet: Wallet): Promise<strin
   await player.close();
   await session.close();
   return turn.owed + session.owed() + session.turn?.text + session.chat.messages().length;
+}
+
+export async function speak(player: Player): Promise<void> {
+  const voice = await BaseVoice.open(async (name) => (await fetch(name)).arrayBuffer());
+  const character: CharacterVoice = voice.characterVoice(bytes, bytes);
+  for (const phrase of voice.speak("Hush.", { voice: character, speed: 1.1, seed: 3n })) await player.play(phrase).ends;
 }

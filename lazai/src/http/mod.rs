@@ -15,6 +15,7 @@
 //! | [`PayingClient`] | a client that pays any server of x402, within limits |
 //! | [`Relay`] | an oblivious relay between the two: it sees who, and not what |
 //! | [`OpenAiGenerator`] | a [`Generator`](lazai_lora::Generator) that lets vLLM or llama.cpp's server answer |
+//! | [`OpenAiSpeaker`] | a [`Speaker`](crate::speech::Speaker) that lets another server speak |
 //! | [`RouterGenerator`] | several generators of one base model as one |
 //!
 //! The messages themselves are in [`wire`](crate::wire).
@@ -58,6 +59,8 @@ mod serving;
 #[cfg(feature = "node")]
 mod sound;
 #[cfg(feature = "node")]
+mod speaker;
+#[cfg(feature = "node")]
 mod traces;
 
 pub use client::{HttpNode, Sealing};
@@ -76,5 +79,7 @@ pub use relay::Relay;
 pub use router::{RouterError, RouterGenerator};
 #[cfg(feature = "node")]
 pub use serving::{Serving, TlsFiles};
+#[cfg(feature = "node")]
+pub use speaker::OpenAiSpeaker;
 #[cfg(feature = "otel")]
 pub use traces::{Traces, TracesError};
