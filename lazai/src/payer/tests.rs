@@ -116,7 +116,7 @@ fn a_price_that_changes_is_not_paid() {
     let mut elsewhere = price(50);
     elsewhere["payTo"] = json!(Address::from_bytes([0xee; 20]));
     for changed in [price(51), price(49), elsewhere] {
-        assert!(matches!(paid(&payer, 1, &[changed.clone()]), Err(PayError::Changed { .. })));
+        assert!(matches!(paid(&payer, 1, std::slice::from_ref(&changed)), Err(PayError::Changed { .. })));
         let answered = payer.answered(&first, 402, &required(&[changed]), b"");
         assert!(matches!(answered, Err(PayError::Changed { .. })));
     }
