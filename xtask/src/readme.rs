@@ -37,6 +37,10 @@ const FAMILIES: &[(&str, &str)] = &[
         "node",
         "a node does not answer, or what was to be said could not be sealed to it, and was not sent; other `node` codes come from the node itself",
     ),
+    (
+        "payment",
+        "a server of x402 was not paid: it does not speak x402, wants more than the limits allow, or nothing that can be paid; or it changed its price, refused the payment, or did not answer to it",
+    ),
     ("pov", "a dataset or its public part breaks the format"),
     ("provenance", "evidence cannot be read, or the words are not those of the reply"),
     ("report", "a report of a character is too long"),
