@@ -35,6 +35,7 @@ pub mod conformance;
 pub mod consumer;
 pub mod conversation;
 pub mod creator;
+pub mod dispute;
 mod error;
 #[cfg(feature = "train")]
 pub mod exex;
