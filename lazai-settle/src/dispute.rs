@@ -223,7 +223,7 @@ mod tests {
     fn what_stays_is_locked_first_and_never_more_than_is_free() {
         let units = Amount::from_base_units;
         let bond = Bond { bonded: units(5), leaving: units(3), locked: units(2), available_at_s: 9 };
-        let (locked, from_leaving) = bond.lock(units(6)).unwrap();
+        let (locked, from_leaving) = bond.lock(units(6)).expect("as much is free");
         assert_eq!(
             (locked.bonded, locked.leaving, locked.locked, from_leaving),
             (units(0), units(2), units(8), units(1))

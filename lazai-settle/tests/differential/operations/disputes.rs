@@ -51,7 +51,7 @@ pub fn dispute(w: &mut World) -> Told {
 
 fn vote_on(w: &mut World, id: Digest) -> Told {
     // Most agree on it, or nothing would be decided.
-    let (who, mostly) = (w.below(VALIDATORS as u64 + 1) as usize, id.as_bytes()[0] % 2 == 0);
+    let (who, mostly) = (w.below(VALIDATORS as u64 + 1) as usize, id.as_bytes()[0].is_multiple_of(2));
     let same = mostly != w.one_in(5);
     let contract = w.chain.disputes;
     let call = Disputes::voteCall { id: b(id), same };
