@@ -21,6 +21,8 @@ pub struct Tokenizer {
     fast: Option<Bpe>,
     /// The control tokens: they are found in a text before it is split, and have no text themselves.
     control: AhoCorasick,
+    /// The control tokens that have no text, in order.
+    silent: Vec<u32>,
     /// Control tokens that open a call, in order: they have a text in replies.
     openers: Vec<u32>,
     /// True if a text, cut at control tokens and line ends, has the tokens of its parts.
@@ -63,17 +65,7 @@ impl Tokenizer {
                 let vocabulary = Vocabulary::new(pre.to_owned(), owned(tokens), owned(merges), kinds)?;
                 let inner = build(&vocabulary)?;
                 let (fast, digest) = (vocabulary.bpe().ok(), vocabulary.digest());
-                Ok(Self {
-                    control: control(&inner)?,
-                    openers: openers(&inner),
-                    inner,
-                    fast,
-                    cuts_anywhere: true,
-                    vocab_size,
-                    eos,
-                    bos,
-                    digest,
-                })
+                Self::of(inner, fast, true, (vocab_size, eos, bos), digest)
             }
             "llama" => {
                 let scores = metadata.array("tokenizer.ggml.scores")?.iter();
@@ -81,17 +73,7 @@ impl Tokenizer {
                 let scores = scores.collect::<Result<Vec<_>>>()?;
                 let prefix = metadata.flag("tokenizer.ggml.add_space_prefix").unwrap_or(true);
                 let (inner, digest) = sentencepiece::build(&tokens, &scores, &kinds, prefix)?;
-                Ok(Self {
-                    control: control(&inner)?,
-                    openers: openers(&inner),
-                    inner,
-                    fast: None,
-                    cuts_anywhere: false,
-                    vocab_size,
-                    eos,
-                    bos,
-                    digest,
-                })
+                Self::of(inner, None, false, (vocab_size, eos, bos), digest)
             }
             _ => {
                 let found = model.to_owned();
@@ -121,23 +103,28 @@ impl Tokenizer {
         }
         if let Ok(vocabulary) = Vocabulary::from_json(bytes) {
             let (fast, digest) = (vocabulary.bpe().ok(), vocabulary.digest());
-            return Ok(Self {
-                control: control(&inner)?,
-                openers: openers(&inner),
-                inner,
-                fast,
-                cuts_anywhere: true,
-                vocab_size,
-                eos,
-                bos,
-                digest,
-            });
+            return Self::of(inner, fast, true, (vocab_size, eos, bos), digest);
         }
         let cuts_anywhere = value["decoder"]["type"] == "ByteLevel";
         let canonical = canonical_json(&value).map_err(|e| ModelError::malformed(FILE, e))?;
         let digest = DomainHasher::new("lazai.tokenizer.json.v1").part(&canonical).finish();
-        let (control, openers) = (control(&inner)?, openers(&inner));
-        Ok(Self { control, openers, inner, fast: None, cuts_anywhere, vocab_size, eos, bos, digest })
+        Self::of(inner, None, cuts_anywhere, (vocab_size, eos, bos), digest)
+    }
+
+    fn of(
+        inner: tokenizers::Tokenizer,
+        fast: Option<Bpe>,
+        cuts_anywhere: bool,
+        (vocab_size, eos, bos): (usize, u32, Option<u32>),
+        digest: Digest,
+    ) -> Result<Self> {
+        let special = inner.get_added_tokens_decoder().into_iter().filter(|(_, token)| token.special);
+        let (mut openers, mut silent): (Vec<u32>, Vec<u32>) = (Vec::new(), Vec::new());
+        special.for_each(|(id, token)| if opens_a_call(&token.content) { &mut openers } else { &mut silent }.push(id));
+        openers.sort_unstable();
+        silent.sort_unstable();
+        let control = control(&inner)?;
+        Ok(Self { inner, fast, control, silent, openers, cuts_anywhere, vocab_size, eos, bos, digest })
     }
 
     /// The token ids of a text; control tokens written out in it are recognised.
@@ -242,11 +229,7 @@ impl Tokenizer {
     /// Tells whether a token is a control token such as `<|im_end|>`, which has no text. One that opens a call has.
     #[must_use]
     pub fn is_control(&self, token: u32) -> bool {
-        if self.openers.contains(&token) {
-            return false;
-        }
-        let added = self.inner.get_added_vocabulary();
-        self.inner.id_to_token(token).is_some_and(|text| added.is_special_token(&text))
+        self.silent.binary_search(&token).is_ok()
     }
 
     /// Tells whether a control token has this text.
@@ -287,15 +270,6 @@ fn control(inner: &tokenizers::Tokenizer) -> Result<AhoCorasick> {
     texts.sort_unstable();
     let matcher = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&texts);
     matcher.map_err(|e| ModelError::malformed("control tokens", e))
-}
-
-/// The control tokens that open a call.
-fn openers(inner: &tokenizers::Tokenizer) -> Vec<u32> {
-    let added = inner.get_added_tokens_decoder().into_iter();
-    let mut openers: Vec<u32> =
-        added.filter(|(_, token)| token.special && opens_a_call(&token.content)).map(|(id, _)| id).collect();
-    openers.sort_unstable();
-    openers
 }
 
 /// The library's tokenizer for a vocabulary.

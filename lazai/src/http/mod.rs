@@ -13,6 +13,7 @@
 //! | [`Loopback`] | a local endpoint for unmodified clients: it pays out of a budget and checks every receipt |
 //! | [`Relay`] | an oblivious relay between the two: it sees who, and not what |
 //! | [`OpenAiGenerator`] | a [`Generator`](lazai_lora::Generator) that lets vLLM or llama.cpp's server answer |
+//! | [`OpenAiSpeaker`] | a [`Speaker`](crate::speech::Speaker) that lets another server speak |
 //! | [`RouterGenerator`] | several generators of one base model as one |
 //!
 //! The messages themselves are in [`wire`](crate::wire).
@@ -53,6 +54,8 @@ mod serving;
 #[cfg(feature = "node")]
 mod sound;
 #[cfg(feature = "node")]
+mod speaker;
+#[cfg(feature = "node")]
 mod traces;
 
 pub use client::{HttpNode, Sealing};
@@ -68,5 +71,7 @@ pub use relay::Relay;
 pub use router::{RouterError, RouterGenerator};
 #[cfg(feature = "node")]
 pub use serving::{Serving, TlsFiles};
+#[cfg(feature = "node")]
+pub use speaker::OpenAiSpeaker;
 #[cfg(feature = "otel")]
 pub use traces::{Traces, TracesError};

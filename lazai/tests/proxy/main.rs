@@ -16,6 +16,7 @@ mod listening;
 mod market;
 mod memory;
 mod nodes;
+mod remote_voice;
 mod replicas;
 mod speaker;
 mod speech;

@@ -58,17 +58,23 @@ impl Speaker for Tones {
     }
 }
 
-struct Speaking {
-    stage: Stage,
+pub struct Speaking {
+    pub stage: Stage,
     provider: Arc<Provider>,
     begun: Arc<AtomicU64>,
 }
 
 impl Speaking {
-    fn new(pace: Duration) -> Self {
-        let (stage, begun) = (Stage::new(), Arc::<AtomicU64>::default());
+    pub fn new(pace: Duration) -> Self {
+        let begun = Arc::<AtomicU64>::default();
         let about = AboutSpeaker { base_digest: sha256(b"base voice"), rate: 24_000 };
         let tones = Arc::new(Tones { about, begun: begun.clone(), pace });
+        Self { begun, ..Self::of(tones, Some(sha256(b"voice"))) }
+    }
+
+    /// A node with a speaker, and the digest of its character's voice.
+    pub fn of(speaker: Arc<dyn Speaker>, voice: Option<Digest>) -> Self {
+        let stage = Stage::new();
         let terms = VoiceTerms {
             class: ClassId(1),
             version: VersionNumber(1),
@@ -79,11 +85,11 @@ impl Speaking {
         let node = stage.node("node", Duration::ZERO);
         let folder = stage.path("voice");
         let provider = Arc::into_inner(node.provider).unwrap();
-        let provider = provider.with_voice(tones, Some((&folder, sha256(b"voice"))), terms).unwrap();
-        Self { stage, provider: Arc::new(provider), begun }
+        let provider = provider.with_voice(speaker, voice.map(|digest| (&*folder, digest)), terms).unwrap();
+        Self { stage, provider: Arc::new(provider), begun: Arc::default() }
     }
 
-    fn front(&self) -> Listening {
+    pub fn front(&self) -> Listening {
         Listening::on(Front::new(self.provider.clone(), vec![terms(3)]).router())
     }
 }
@@ -96,7 +102,7 @@ fn post(url: &str, body: &Value) -> (u16, String, Vec<u8>) {
     (answer.status().as_u16(), media, answer.body_mut().read_to_vec().unwrap())
 }
 
-fn speak(url: &str, input: &str, more: &Value) -> (u16, String, Vec<u8>) {
+pub fn speak(url: &str, input: &str, more: &Value) -> (u16, String, Vec<u8>) {
     let mut body = json!({"model": MODEL, "input": input, "voice": "default"});
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     post(&format!("{url}/v1/audio/speech"), &body)
