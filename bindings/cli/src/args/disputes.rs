@@ -7,7 +7,7 @@ use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use super::{Acting, Reading};
 
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "Examples: lazai bond post 1000000 --local market; lazai bond show --local market")]
+#[command(after_help = "Examples: lazai bond post 500 --local market; lazai bond show --local market")]
 pub(crate) struct Bond {
     #[command(subcommand)]
     pub action: BondAction,
@@ -52,7 +52,7 @@ pub(crate) enum BondAction {
 
 #[derive(Debug, ClapArgs)]
 #[command(
-    after_help = "Examples:\n  lazai dispute open evidence.json --stake 1000 --local market\n  lazai recheck evidence.json --base model.gguf --local market\n  \
+    after_help = "Examples:\n  lazai dispute open evidence.json --stake 100 --local market\n  lazai recheck evidence.json --base model.gguf --local market\n  \
                         lazai dispute vote 0x… other --local market --role validator-1\n  lazai dispute show --local market"
 )]
 pub(crate) struct Dispute {
