@@ -230,6 +230,7 @@ contract Disputes {
     {
         bytes32 named =
             Ids.session(_ledgerId, session.payer, session.nonce, session.consumer, Signed.hash(session.offer));
+        // slither-disable-next-line unused-return
         (,, uint40 end,, SessionStatus status) = settlement.sessionOf(receipt.session);
         // slither-disable-next-line incorrect-equality: a state, not a balance.
         if (status == SessionStatus.None || named != receipt.session) revert UnknownSession(receipt.session);

@@ -19,6 +19,8 @@ account = Account.from_key(os.environ["LAZAI_WALLET_KEY"])
 
 async def main() -> None:
     client = x402Client()
+    # By itself, the client pays in the dollars that it knows.
+    client.set_spend_controls({"allowed_assets": [{"network": network, "asset": os.environ["LAZAI_DOLLAR"]}]})
     register_exact_evm_client(client, EthAccountSigner(account), networks=network)
     async with x402HttpxClient(client, base_url=node, timeout=120) as http:
         model = (await http.get("/v1/models")).json()["data"][0]["id"]

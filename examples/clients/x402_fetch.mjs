@@ -18,7 +18,9 @@ const watched = (input, init) => {
   if (header) sent.push(header);
   return fetch(request);
 };
-const paying = wrapFetchWithPaymentFromConfig(watched, { schemes: [{ network, client: new ExactEvmScheme(account) }] });
+// By itself, the client pays in the dollars that it knows.
+const spendControls = { allowedAssets: [{ network, asset: dollar }] };
+const paying = wrapFetchWithPaymentFromConfig(watched, { schemes: [{ network, client: new ExactEvmScheme(account) }], spendControls });
 const model = (await (await fetch(`${node}/v1/models`)).json()).data[0].id;
 const post = (words, more = {}) => ({ method: "POST", headers: { "content-type": "application/json", ...more }, body: JSON.stringify({ model, messages: [{ role: "user", content: words }], max_tokens: 8 }) });
 
@@ -46,7 +48,7 @@ assert.ok(streamed.status === 200 && events.trimEnd().endsWith("data: [DONE]"), 
 table.does("a stream");
 
 // Who has nothing pays nothing, and hears why.
-const poor = wrapFetchWithPaymentFromConfig(fetch, { schemes: [{ network, client: new ExactEvmScheme(privateKeyToAccount(`0x${"22".repeat(32)}`)) }] });
+const poor = wrapFetchWithPaymentFromConfig(fetch, { schemes: [{ network, client: new ExactEvmScheme(privateKeyToAccount(`0x${"22".repeat(32)}`)) }], spendControls });
 const refused = await poor(`${node}/v1/chat/completions`, post("Who are you?"));
 assert.deepEqual([refused.status, decodePaymentResponseHeader(refused.headers.get("payment-response")).errorReason], [402, "insufficient_funds"]);
 table.does("a refusal with its reason");

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 
 /// The wallet of the example; it is worth nothing.
 const WALLET: [u8; 32] = [0x11; 32];
+const PASSWORD: &str = "worth nothing";
 
 fn main() -> anyhow::Result<()> {
     let url = std::env::var("LAZAI_CHAIN_URL").context("LAZAI_CHAIN_URL names a test chain's node")?;
@@ -36,6 +37,14 @@ fn main() -> anyhow::Result<()> {
         println!("LAZAI_NETWORK=eip155:{}", chain.ledger.deployment().chain_id);
         println!("LAZAI_DOLLAR={}", chain.dollar()?.0);
         println!("LAZAI_RPC_URL={url}");
+        // For `lazai facilitator` and `lazai pay` on the same chain.
+        println!("LAZAI_DEPLOYMENT={}", stage.home.path("deployment.json").display());
+        let keystores = stage.home.path("keystores");
+        std::fs::create_dir_all(&keystores)?;
+        stage.home.key("deployer").to_keystore(&keystores, "facilitator", PASSWORD)?;
+        LocalSigner::from_bytes(WALLET)?.to_keystore(&keystores, "wallet", PASSWORD)?;
+        std::fs::write(keystores.join("password"), PASSWORD)?;
+        println!("LAZAI_KEYSTORES={}", keystores.display());
         let router = front.router();
         tokio::spawn(async move { axum::serve(listener, router).await });
         tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink())).await??;

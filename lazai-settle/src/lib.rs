@@ -16,6 +16,7 @@
 //! | [`notice`] | notifications to followers, in the shape of reth's ExEx |
 //! | [`agent`] | calls to registries of agents (ERC-8004), for a wallet, too |
 //! | [`till`] | payments at once from plain wallets |
+//! | [`transfer`] | signed transfers to anybody, as a facilitator of x402 settles them |
 //! | [`wallet`] | calls that a user's wallet sends by itself |
 //!
 //! The rules read neither clock nor network: time comes with each call. Ledgers do: [`ledger::SystemClock`], and with the
@@ -37,6 +38,7 @@ pub mod shares;
 pub mod speech;
 pub mod split;
 pub mod till;
+pub mod transfer;
 pub mod wallet;
 
 pub use governance::Params;

@@ -176,6 +176,14 @@ impl Base {
     /// # Errors
     /// [`SpeechError::OtherSource`] if it is another file, or as [`Base::open`] and [`Base::convert`].
     pub fn from_package(onnx: &Path) -> Result<Self> {
+        Self::from_package_bytes(&read(onnx)?)
+    }
+
+    /// As [`Base::from_package`], of the file's bytes: for places without a file system.
+    ///
+    /// # Errors
+    /// As [`Base::from_package`].
+    pub fn from_package_bytes(onnx: &[u8]) -> Result<Self> {
         Self::from_bytes(&Self::converted(onnx)?)
     }
 
@@ -184,17 +192,16 @@ impl Base {
     /// # Errors
     /// As [`Base::from_package`].
     pub fn import(onnx: &Path, folder: &Path) -> Result<Self> {
-        let converted = Self::converted(onnx)?;
+        let converted = Self::converted(&read(onnx)?)?;
         let path = folder.join(BASE_FILE);
         write_atomically(&path, &converted).map_err(SpeechError::file(&path))?;
         Self::from_bytes(&converted)
     }
 
-    fn converted(onnx: &Path) -> Result<Vec<u8>> {
-        let bytes = read(onnx)?;
-        let found = sha256(&bytes).to_string();
+    fn converted(onnx: &[u8]) -> Result<Vec<u8>> {
+        let found = sha256(onnx).to_string();
         match found.ends_with(PACKAGE_SHA256) {
-            true => Self::convert(&bytes),
+            true => Self::convert(onnx),
             false => Err(SpeechError::OtherSource { found, expected: PACKAGE_SHA256 }),
         }
     }

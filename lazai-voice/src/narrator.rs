@@ -5,12 +5,24 @@ use std::sync::Arc;
 
 use crate::base::{Base, SpeechBase};
 use crate::error::Result;
-use crate::phonemes::Phonemizer;
+use crate::phonemes::{Accent, Phonemizer};
 use crate::speech::Speech;
 use crate::voice::{Character, Voice};
 
 /// File name of the weights in the package's folder of assets.
 pub const PACKAGE_FILE: &str = "hibari.onnx";
+/// The files of the package's folder of assets that a narrator reads: its weights, and what makes phonemes of American English.
+pub const ASSETS: [&str; 9] = [
+    PACKAGE_FILE,
+    "lexicon_us_gold.json.gz",
+    "lexicon_us_silver.json.gz",
+    "normalize.json",
+    "oov.json",
+    "oov.onnx",
+    "tagger.json.gz",
+    "tokenizer_exceptions.json",
+    "vocab.json",
+];
 
 /// A base voice that reads texts. A clone shares its memory; threads may share it.
 #[derive(Debug, Clone)]
@@ -35,6 +47,15 @@ impl Narrator {
         Ok(Self::new(Arc::new(base), Arc::new(Phonemizer::open(package)?)))
     }
 
+    /// Reads the package's assets, whose bytes `asset` tells by their names, which are [`ASSETS`]: for places without a file system.
+    ///
+    /// # Errors
+    /// Errors of `asset`; those of [`Base::from_package_bytes`] and [`Phonemizer::read`].
+    pub fn read(mut asset: impl FnMut(&str) -> Result<Vec<u8>>) -> Result<Self> {
+        let base = Base::from_package_bytes(&asset(PACKAGE_FILE)?)?;
+        Ok(Self::new(Arc::new(base), Arc::new(Phonemizer::read(Accent::American, asset)?)))
+    }
+
     /// Its base voice.
     #[must_use]
     pub fn base(&self) -> &Arc<dyn SpeechBase> {
@@ -51,7 +72,7 @@ impl Narrator {
         character: Character,
         speed: f32,
         seed: [u8; 32],
-    ) -> impl Iterator<Item = Result<Speech>> {
+    ) -> impl Iterator<Item = Result<Speech>> + use<> {
         let ids = |sentence: &String| self.phonemizer.ids(sentence);
         let sentences: Vec<Vec<u32>> = self.phonemizer.sentences(text).iter().map(ids).collect();
         let voice = Voice::new(self.base.clone(), character);

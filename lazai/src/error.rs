@@ -303,6 +303,28 @@ impl Coded for SendError {
     }
 }
 
+#[cfg(feature = "wire")]
+codes! {
+    crate::payer::PayError {
+        Self::Book { .. } => "file",
+        Self::Changed { .. } => "payment.changed",
+        Self::Money(error) => error.code(),
+        Self::NoPrice { .. } => "payment.no_price",
+        Self::NoRandomness(_) => "signer.no_randomness",
+        Self::NotX402(_) => "payment.malformed",
+        Self::OverLimit { .. } => "payment.over_limit",
+        Self::Refused { .. } => "payment.refused",
+        Self::Signer(error) => error.code(),
+        Self::TooManyOpen => "payment.too_many_open",
+        Self::Transport { .. } => "payment.transport",
+        Self::Unanswered { .. } => "payment.unanswered",
+        Self::Unsafe { .. } => "payment.unsafe",
+    }; retry {
+        Self::Transport { .. } | Self::Unanswered { .. } => true,
+        _ => false,
+    }
+}
+
 #[cfg(feature = "cards")]
 codes! {
     lazai_core::character::CardError { error => lazai_core::character::CardError::code(error), }

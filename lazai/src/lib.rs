@@ -11,6 +11,7 @@
 //! | [`exex::ExEx`] | follows the ledger, decrypts, fine-tunes, mints | `train` |
 //! | [`provider::Provider`] | serves a character, meters, redeems | `serve` |
 //! | [`consumer::Consumer`] | opens sessions, talks, pays | - |
+//! | `payer::Payer` | pays any server of x402 within limits | `wire`; `client` brings the network |
 //! | [`governor::Governor`] | proposes and votes | - |
 //! | [`safety`] | consumers: report characters, block them | - |
 //! | [`provenance::verify`] | anyone: checks a reply's provenance | - |
@@ -46,6 +47,8 @@ pub mod memory;
 #[cfg(feature = "models")]
 pub mod models;
 pub mod node;
+#[cfg(feature = "wire")]
+pub mod payer;
 pub mod provenance;
 #[cfg(feature = "serve")]
 pub mod provider;

@@ -48,15 +48,23 @@ pub fn run(args: &[&str]) -> Result<()> {
     if let Some((of, script)) = match name {
         "zk" => Some((wasm::VERIFIER, "run.mjs")),
         "settle" => Some((wasm::VERIFIER, "vouchers.mjs")),
-        "voice" => Some((wasm::VOICE, "run.mjs")),
         _ => None,
     } {
         match wasm::module(of)? {
             Ok(module) => {
                 bench.env("LAZAI_WASM_MODULE", module);
-                bench.env("LAZAI_WASM_SCRIPT", shell::root().join("benches").join(of.folder).join(script));
+                bench.env("LAZAI_WASM_SCRIPT", shell::root().join(of.folder).join(script));
             }
             Err(reason) => println!("── skipped: what is measured in wasm32: {reason}"),
+        }
+    }
+    if name == "voice" {
+        match bindings::javascript::voice()? {
+            Ok(package) => {
+                bench.env("LAZAI_WASM_PACKAGE", package);
+                bench.env("LAZAI_WASM_SCRIPT", shell::root().join("benches").join("voice.mjs"));
+            }
+            Err(reason) => println!("── skipped: what is spoken in wasm32: {reason}"),
         }
     }
     shell::run(&format!("bench {name}"), bench.arg(file))

@@ -70,7 +70,10 @@ pub fn start(args: &[&str], base: &Path) -> Result<()> {
         let known = || CLIENTS.iter().map(Client::stem).collect::<Vec<_>>().join(", ");
         wanted.push(found.with_context(|| format!("clients: unknown {name:?}; known: all, {}", known()))?);
     }
-    run("example endpoint", &mut cargo(&["build", "--workspace", "--all-targets", "--features", FEATURES]))?;
+    let wanted_of_build: &[&str] =
+        if args == ["paid"] { &["--example", "shop", "--bin", "lazai"] } else { &["--all-targets"] };
+    let mut build = cargo(&["build", "--workspace", "--features", FEATURES]);
+    run("what the clients talk to", build.args(wanted_of_build))?;
     match args {
         [] => check(base),
         ["paid"] => paid::check(base),

@@ -9,16 +9,17 @@ use crate::shell::{cargo, root, run, target};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// A crate of `benches` for WebAssembly.
+/// A crate for WebAssembly alone.
 #[derive(Clone, Copy)]
 pub struct Crate {
+    /// Where it is, from the root.
     pub folder: &'static str,
     module: &'static str,
 }
 
-/// The crate of what a page would check, and the one of a voice that speaks there.
-pub const VERIFIER: Crate = Crate { folder: "wasm", module: "lazai_wasm_verifier.wasm" };
-pub const VOICE: Crate = Crate { folder: "wasm-voice", module: "lazai_wasm_voice.wasm" };
+/// The crate that measures what a page would check, and the one of a voice that speaks there.
+pub const VERIFIER: Crate = Crate { folder: "benches/wasm", module: "lazai_wasm_verifier.wasm" };
+pub const VOICE: Crate = Crate { folder: "bindings/wasm-voice", module: "lazai_wasm_voice.wasm" };
 /// Nothing here draws random numbers; the crates that could are told so.
 const FLAGS: &str = "--cfg getrandom_backend=\"unsupported\"";
 
@@ -31,7 +32,7 @@ pub fn bindings(features: &[&str]) -> Result<PathBuf> {
     Ok(folder.join(TARGET).join("release").join("lazai_wasm.wasm"))
 }
 
-/// Builds a crate of `benches` for WebAssembly; gives the module, or in words why it cannot be had.
+/// Builds a crate; gives the module, or in words why it cannot be had.
 pub fn module(of: Crate) -> Result<Result<PathBuf, String>> {
     let mut build = match toolchain() {
         Ok(build) => build,
@@ -39,7 +40,7 @@ pub fn module(of: Crate) -> Result<Result<PathBuf, String>> {
     };
     let folder = target().join("wasm");
     build.args(["--release", "--quiet"]).env("CARGO_TARGET_DIR", &folder).env("RUSTFLAGS", FLAGS);
-    run("what is measured in wasm32", build.current_dir(root().join("benches").join(of.folder)))?;
+    run(&format!("{} in wasm32", of.folder), build.current_dir(root().join(of.folder)))?;
     let module = folder.join(TARGET).join("release").join(of.module);
     ensure!(module.is_file(), "no module at {}", module.display());
     Ok(Ok(module))

@@ -8,7 +8,6 @@ mod part;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use lazai::voice::room::narrator::PACKAGE_FILE;
 use serde_json::{Value, json};
 
 use crate::data::output;
@@ -63,27 +62,27 @@ pub fn run(folder: &Path, report: &Path) -> Result<Value, Failure> {
 
     // Each side says the new texts; the better round counts.
     let adapter = speakers.first().map(|speaker| folder.join(speaker["name"].as_str().unwrap_or_default()));
-    let phonemes = folder.join("phonemes.json");
-    let job = json!({ "package": package, "texts": new, "adapter": adapter, "phonemes": phonemes });
+    let job = json!({ "package": package, "texts": new, "adapter": adapter });
     let (mut ours, mut theirs, mut wasm) = (Value::Null, Value::Null, Value::Null);
     for _ in 0..ROUNDS {
         cheaper(&mut ours, from_self("speak", folder, &job)?);
         cheaper(&mut theirs, peer(folder, "speak", &job)?);
-        if let Some(run) = in_wasm(&package, &phonemes)? {
+        if let Some(run) = in_wasm(folder, &job)? {
             cheaper(&mut wasm, run);
         }
     }
     summary(&found, &adapted, &judgement, (&ours, &theirs, &wasm), report)
 }
 
-/// The base voice in WebAssembly, where a module for it could be built.
-fn in_wasm(package: &Path, phonemes: &Path) -> Result<Option<Value>, Failure> {
-    let (Some(module), Some(script)) = (std::env::var_os("LAZAI_WASM_MODULE"), std::env::var_os("LAZAI_WASM_SCRIPT"))
+/// The character's voice in WebAssembly, where the package for JavaScript could be built.
+fn in_wasm(folder: &Path, job: &Value) -> Result<Option<Value>, Failure> {
+    let (Some(package), Some(script)) = (std::env::var_os("LAZAI_WASM_PACKAGE"), std::env::var_os("LAZAI_WASM_SCRIPT"))
     else {
         return Ok(None);
     };
-    let mut node = Command::new("node");
-    output(node.arg(script).arg(module).arg(package.join(PACKAGE_FILE)).arg(phonemes)).map(Some)
+    let file = folder.join("wasm.json");
+    std::fs::write(&file, serde_json::to_vec(job)?)?;
+    output(Command::new("node").arg(script).arg(package).arg(file)).map(Some)
 }
 
 /// The figures, and a row for each speaker.
@@ -148,7 +147,8 @@ fn summary(
         "peer_peak_rss_mb": theirs["peak_rss_mb"],
         "adapter_bytes": adapted.first().map(|trained| trained["adapter_bytes"].clone()),
         "wasm_cpu_s_per_audio_s": wasm["cpu_s_per_audio_s"],
-        "wasm_module_bytes": wasm["module_bytes"],
+        "wasm_first_audio_ms": wasm["first_audio_ms"],
+        "wasm_module_gz_bytes": wasm["module_gz_bytes"],
         "wasm_memory_mb": wasm["memory_mb"],
         "speakers": rows,
         "missing": found["missing"],
@@ -158,7 +158,7 @@ fn summary(
             "gap_closed: (adapted - base) / (ceiling - base), of each speaker, then the mean",
             "words: Whisper tiny.en, on texts that were held out and on texts that no speaker was recorded with",
             "adapt_cpu_s: the dearest speaker, everything included; peak_rss_mb: beyond what the process had before it opened the voice",
-            "wasm_cpu_s_per_audio_s: the base voice in Node's engine, one thread, without SIMD; a browser's engine is the same",
+            "wasm_cpu_s_per_audio_s: the adapter, text to phonemes included, in Node's engine, one thread, without SIMD; Chromium's engine is the same",
         ],
     }))
 }

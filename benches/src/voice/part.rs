@@ -104,9 +104,6 @@ fn speak(job: &Value) -> Result<Value, Failure> {
         }
         Ok((cpu_s()? - started) / seconds)
     };
-    // The base's sentences as phonemes, for who speaks them elsewhere.
-    let ids: Vec<Vec<u32>> = texts.iter().map(|text| narrator.transcript(text)).collect();
-    std::fs::write(path(&job["phonemes"])?, serde_json::to_vec(&ids)?)?;
     let base = cost(&Character::Base)?;
     let adapted = cost(&character)?;
     first.sort_by(f64::total_cmp);

@@ -43,7 +43,7 @@ pub(crate) fn named(account: Option<String>) -> Result<String, LazaiError> {
     })
 }
 
-fn key_of(keystore: &Path, password: &Path) -> Result<Arc<LocalKey>, LazaiError> {
+pub(crate) fn key_of(keystore: &Path, password: &Path) -> Result<Arc<LocalKey>, LazaiError> {
     let password = String::from_utf8_lossy(&read(password)?).trim_end_matches(['\r', '\n']).to_owned();
     LocalKey::from_keystore(keystore.to_string_lossy().into_owned(), password)
 }

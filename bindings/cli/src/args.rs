@@ -4,6 +4,7 @@ mod agent;
 mod disputes;
 mod market;
 mod memory;
+mod pay;
 mod private;
 mod serve;
 
@@ -15,6 +16,7 @@ pub(crate) use agent::*;
 pub(crate) use disputes::*;
 pub(crate) use market::*;
 pub(crate) use memory::*;
+pub(crate) use pay::*;
 pub(crate) use private::*;
 pub(crate) use serve::*;
 
@@ -64,6 +66,10 @@ pub(crate) enum Verb {
     Proxy(Box<Proxy>),
     /// Passes sealed requests on to nodes, until it is stopped: it sees who asks and nothing of what is asked, the nodes see the relay.
     Relay(Relay),
+    /// Buys from any server that speaks x402, within a budget: signs one transfer of an ERC-20, and sends it again if the answer is lost.
+    Pay(Box<Pay>),
+    /// Settles signed transfers for servers that speak x402, until it is stopped: checks payments and sends them to the chain.
+    Facilitator(Box<Facilitator>),
     /// Gives an agent characters as tools (MCP): to list them, to say something within a budget, to verify, to see balance and receipts.
     Mcp(Box<Mcp>),
     /// Shows what a conversation remembers (`chat --memory`), and changes or forgets it.

@@ -18,11 +18,13 @@ mod create;
 mod data;
 mod disputes;
 mod earnings;
+mod facilitator;
 mod local;
 mod logs;
 mod mcp;
 mod memory;
 mod money;
+mod pay;
 mod proxy;
 mod publish;
 mod receipts;
@@ -92,6 +94,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, mut input: Box<dyn BufRead 
         Verb::End(verb) => talk::end(&verb, &mut out),
         Verb::Proxy(verb) => proxy::proxy(*verb, input, &mut out),
         Verb::Relay(verb) => relay::relay(verb, input, &mut out),
+        Verb::Pay(verb) => pay::pay(&verb, &mut out),
+        Verb::Facilitator(verb) => facilitator::facilitator(*verb, input, &mut out),
         Verb::Mcp(verb) => mcp::mcp(*verb, input, &mut out),
         Verb::Memory(verb) => memory::memory(verb, &mut out),
         Verb::Receipts(verb) => receipts::receipts(&verb, &mut out),
@@ -152,6 +156,8 @@ fn exit_code(code: &str) -> u8 {
         "file" | "io" | "ledger" | "relay" => 4,
         "node" if AGAIN.contains(&code) => 4,
         "market" | "node" | "consumer" | "request" | "signer" | "cancelled" => 1,
+        "payment" if ["payment.transport", "payment.unanswered"].contains(&code) => 4,
+        "payment" if !["payment.malformed", "payment.unsafe"].contains(&code) => 1,
         "provenance" if code == "provenance.words" => 1,
         "zk" if matches!(code, "zk.rejected" | "zk.other_circuit") => 1,
         _ => 3,

@@ -7,6 +7,7 @@ use lazai::core::id::HexError;
 use lazai::core::sign::{SignatureError, SignerError};
 use lazai::core::tokenizer::TokenizerError;
 use lazai::node::NodeError;
+use lazai::payer::PayError;
 use lazai::provenance::CollectError;
 use lazai::settle::split::SplitError;
 use lazai::zk::VerifyError;
@@ -118,6 +119,15 @@ pub(crate) const CODES: &[&str] = &[
     "money.underflow",
     "node.transport",
     "node.unsealed",
+    "payment.changed",
+    "payment.malformed",
+    "payment.no_price",
+    "payment.over_limit",
+    "payment.refused",
+    "payment.too_many_open",
+    "payment.transport",
+    "payment.unanswered",
+    "payment.unsafe",
     "pov.bad_tensor",
     "pov.duplicate_contributor",
     "pov.empty",
@@ -206,7 +216,7 @@ macro_rules! passed_on {
 pub(crate) use passed_on;
 
 passed_on! {
-    CardError, CollectError, ConsumerError, HexError, MoneyError, NodeError, ProofFormatError, SignatureError, SignerError, SplitError,
+    CardError, CollectError, ConsumerError, HexError, MoneyError, NodeError, PayError, ProofFormatError, SignatureError, SignerError, SplitError,
     StatementError, TokenizerError, VerifyError,
 }
 

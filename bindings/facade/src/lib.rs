@@ -19,6 +19,7 @@
 //! | [`memory`] | what was said before, sealed, and recalled |
 //! | [`counter`] | counting tokens, so that receipts are recounted |
 //! | [`transport`] | the network, as a language brings it |
+//! | [`payer`] | paying any server that speaks x402 |
 //! | [`sealed`] | requests over it that only their node can read |
 //! | [`wallet`] | sessions that a user's wallet opens and closes |
 //! | `native` | files, models, nodes, ledgers and the roles of the market, for systems with files and a network (features `native`, `prove`) |
@@ -33,6 +34,7 @@ pub mod memory;
 pub mod money;
 #[cfg(feature = "native")]
 pub mod native;
+pub mod payer;
 #[cfg(feature = "python")]
 pub mod python;
 pub mod safety;
@@ -51,6 +53,7 @@ pub use counter::{TokenCount, TokenCounter};
 pub use error::{LazaiError, error_codes, fail_with};
 pub use memory::{Memory, MemoryAuthor, MemoryEntry, MemoryRecall, RecalledLine, read_memory};
 pub use money::{RevenueParts, split_revenue};
+pub use payer::{Payer, PaymentOutcome, SignedPayment, SpendingLimit};
 pub use safety::{Blocklist, CharacterReport, Concern, report_character};
 pub use sealed::SealedPost;
 pub use session::{

@@ -17,6 +17,7 @@ use lazai::core::{Address, Amount, Asset, ClassId, Digest, MoneyError, SignerErr
 use lazai::creator::{CreatorError, OtherCard};
 use lazai::exex::{ExExError, RefusalReason};
 use lazai::lora::TrainError;
+use lazai::payer::PayError;
 use lazai::settle::LedgerError;
 use lazai::store::StoreError;
 use lazai::validator::ValidationError;
@@ -261,6 +262,9 @@ fn made() -> Vec<LazaiError> {
         TrainError::NothingToLearn.into(),
         ConsumerError::Node(lazai::seal::NotSealed::NotOffered.into()).into(),
         ConsumerError::SpeechPrice { price: Amount::MAX, most: Amount::ZERO }.into(),
+        PayError::TooManyOpen.into(),
+        PayError::Transport { reason: reason() }.into(),
+        PayError::Unanswered { amount: Amount::ZERO, asset: Address::ZERO, reason: reason() }.into(),
     ]);
     made
 }

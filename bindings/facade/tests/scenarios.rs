@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use lazai_facade::HttpRequest;
 use lazai_facade::{
-    Blocklist, Character, Chat, Domain, LazaiError, LocalKey, MarketPlace, Message, ReplySettings, TokenCounter,
+    Blocklist, Character, Chat, Domain, LazaiError, LocalKey, MarketPlace, Message, Payer, ReplySettings, TokenCounter,
     begin_conversation, check_offer, check_receipt, check_voucher, close_session_call, error_codes,
     evidence_with_words, fail_with, offer_step, open_session_call, read_market_place, report_character, sign_offer,
     sign_receipt, sign_voucher, speech_note, split_revenue, verify_evidence, verify_proof, voucher_digest,
@@ -198,6 +198,34 @@ fn speech(args: &Args<'_>) -> Result<Value, LazaiError> {
     Ok(json!("*"))
 }
 
+/// A payer that is asked for a payment, maybe once more, and maybe told what became of it.
+fn pay(args: &Args<'_>) -> Result<Value, LazaiError> {
+    let payer = Payer::new(LocalKey::from_hex(args.text("key"))?, args.record("limits"), None)?;
+    let (request, now_s) = (args.text("request"), args.number("nowS"));
+    let said = |name: &str| {
+        let answer = args.0.get(name).map(Args)?;
+        Some((answer.record("headers"), answer.text("body").into_bytes()))
+    };
+    let (headers, body) = said("asked").unwrap();
+    let payment = block_on(payer.pay(request.clone(), headers, body, now_s))?;
+    let again = said("again").map(|(headers, body)| block_on(payer.pay(request.clone(), headers, body, now_s)));
+    let same = again.transpose()?.map(|again| again == payment);
+    let status = args.0["answered"]["status"].as_u64().map(|status| status as u16);
+    let outcome = match status.zip(said("answered")) {
+        Some((status, (headers, body))) => payer.answered(payment.clone(), status, headers, body)?,
+        None => None,
+    };
+    let limit = &args.0["limits"][0];
+    let of_limit = |name: &str| limit[name].as_str().unwrap().to_owned();
+    let spent = payer.spent(of_limit("network"), of_limit("asset"))?;
+    // What was signed outlives the app.
+    let key = LocalKey::from_hex(args.text("key"))?;
+    let payer = Payer::new(key, args.record("limits"), Some(payer.to_json()?))?;
+    let open = payer.open(request, now_s).is_some();
+    Ok(json!({"header": payment.header.name, "network": payment.network, "amount": payment.amount,
+        "payTo": payment.pay_to, "spent": spent, "same": same, "open": open, "outcome": outcome}))
+}
+
 fn blocklist(args: &Args<'_>) -> Result<Value, LazaiError> {
     let list = Blocklist::from_json(args.text("list"))?;
     let classes = |name: &str| -> Vec<u64> {
@@ -277,6 +305,7 @@ fn call(name: &str, args: &Args<'_>) -> Result<Value, LazaiError> {
         "withdraw_call" => {
             json!(withdraw_call(args.place()?, args.text("asset"), args.text("to"), args.text("amount"))?)
         }
+        "pay" => pay(args)?,
         "chat_turn" => turn(args)?,
         "chat_speech" => speech(args)?,
         "count_tokens" => count(args)?,

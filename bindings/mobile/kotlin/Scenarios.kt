@@ -97,6 +97,7 @@ fun json(value: Any?): JsonElement = when (value) {
         "node" to value.node, "model" to value.model, "voice" to value.voice.name.lowercase(), "voiceDigest" to value.voiceDigest,
         "characters" to value.characters, "session" to value.session,
     )
+    is PaymentOutcome -> json("success" to value.success, "transaction" to value.transaction, "reason" to value.reason)
     else -> error("no JSON for $value")
 }
 
@@ -176,6 +177,31 @@ suspend fun speech(a: JsonObject): Any? {
     return "*"
 }
 
+fun headers(answer: JsonObject) =
+    answer.getAsJsonArray("headers").map { it.asJsonObject }.map { Header(it.text("name"), it.text("value")) }
+
+/** A payer that is asked for a payment, maybe once more, and maybe told what became of it. */
+suspend fun pay(a: JsonObject): Any {
+    val key = LocalKey.fromHex(a.text("key"))
+    val limits = a.getAsJsonArray("limits").map { it.asJsonObject }
+        .map { SpendingLimit(it.text("network"), it.text("asset"), it.text("payment"), it.text("total")) }
+    val (request, now) = a.text("request") to a.text("nowS").unsigned()
+    val payer = Payer(Wallet(key), limits, null)
+    suspend fun asked(answer: JsonObject) = payer.pay(request, headers(answer), answer.text("body").toByteArray(), now)
+    val payment = asked(a.obj("asked"))
+    val same = a.optional("again")?.let { asked(it.asJsonObject) == payment }
+    val outcome = a.optional("answered")?.asJsonObject?.let {
+        payer.answered(payment, it.get("status").asInt.toUShort(), headers(it), it.text("body").toByteArray())
+    }
+    val spent = payer.spent(limits[0].network, limits[0].asset)
+    // What was signed outlives the app.
+    val open = Payer(Wallet(key), limits, payer.toJson()).open(request, now) != null
+    return json(
+        "header" to payment.header.name, "network" to payment.network, "amount" to payment.amount, "payTo" to payment.payTo,
+        "spent" to spent, "same" to same, "open" to open, "outcome" to outcome,
+    )
+}
+
 suspend fun call(name: String, a: JsonObject): Any? {
     val key by lazy { LocalKey.fromHex(a.text("key")) }
     return when (name) {
@@ -227,6 +253,7 @@ suspend fun call(name: String, a: JsonObject): Any? {
         "close_session_call" ->
             closeSessionCall(place(a), a.text("payer"), a.text("nonce").unsigned(), a.text("consumer"), model(a.obj("model")))
         "withdraw_call" -> withdrawCall(place(a), a.text("asset"), a.text("to"), a.text("amount"))
+        "pay" -> pay(a)
         "chat_turn" -> turn(a)
         "chat_speech" -> speech(a)
         "chat_refusal" -> throw Vector(a.obj("chat")).chat.refusal(a.get("status").asInt.toUShort(), a.text("body").toByteArray())

@@ -73,6 +73,20 @@ class Chat {
   owed = () => this.chat.owed();
 }
 
+class Payer {
+  private readonly payer: lazai.PayerLike;
+  constructor(key: lazai.LocalKeyLike, limits: lazai.SpendingLimit[], book?: string) {
+    this.payer = call(() => new lazai.Payer(new Wallet(key), limits, book))();
+  }
+  pay = call((request: string, headers: lazai.Header[], body: ArrayBuffer, now: bigint) => this.payer.pay(request, headers, body, now));
+  answered = call((payment: lazai.SignedPayment, status: number, headers: lazai.Header[], body: ArrayBuffer) =>
+    this.payer.answered(payment, status, headers, body),
+  );
+  open = call((request: string, now: bigint) => this.payer.open(request, now));
+  spent = call((network: string, asset: string) => this.payer.spent(network, asset));
+  toJson = () => this.payer.toJson();
+}
+
 class Character {
   private constructor(private readonly inner: lazai.CharacterLike) {}
   static fromBytes = call((bytes: ArrayBuffer) => new Character(lazai.Character.fromBytes(bytes)));
@@ -87,6 +101,7 @@ class Character {
 const sdk = {
   Character,
   Chat,
+  Payer,
   Blocklist: {
     fromJson: call((json: string) => {
       const list = lazai.Blocklist.fromJson(json) as lazai.Blocklist;

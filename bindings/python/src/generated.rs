@@ -1276,6 +1276,132 @@ impl NodeServer {
     }
 }
 
+/// A payer of any server that speaks x402, within limits. It has no network: an app sends a request, gives the answer with status 402 to
+/// `pay`, sends the request again with the header that it gets, and gives that answer to `answered`.
+#[pyclass(frozen, module = "lazai")]
+pub struct Payer(pub(crate) Arc<facade::payer::Payer>);
+
+#[pymethods]
+impl Payer {
+    /// A payer; `book` is what `to_json` gave before. Of several prices it pays the one of the first limit that any is
+    /// in, and of those the lowest.
+    ///
+    /// Errors: `payment.unsafe` for a network that is none of EVM's, `hex.…`, `money.not_decimal`, `json.malformed`.
+    #[new]
+    #[pyo3(signature = (signer, limits, book=None))]
+    fn new(
+        py: Python<'_>,
+        signer: Bound<'_, PyAny>,
+        limits: Vec<facade::payer::SpendingLimit>,
+        book: Option<String>,
+    ) -> PyResult<Self> {
+        let signer = PySigner::of(&signer)?;
+        free(py, || facade::payer::Payer::new(signer, limits, book)).map(Payer)
+    }
+
+    /// What was signed so far, to be kept before a payment is sent: it holds signed payments.
+    fn to_json(&self, py: Python<'_>) -> PyResult<String> {
+        free(py, || self.0.to_json())
+    }
+
+    /// What was signed for of an asset so far, in base units.
+    ///
+    /// Errors: `payment.unsafe`, `hex.…`.
+    fn spent(&self, py: Python<'_>, network: String, asset: String) -> PyResult<u128> {
+        free(py, || self.0.spent(network, asset)).and_then(|units| Units(units).whole())
+    }
+
+    /// The payment that was signed for a request and may still be taken: the request is sent with it again. `request` names the request,
+    /// as for `pay`.
+    fn open(&self, py: Python<'_>, request: String, now_s: u64) -> PyResult<Option<facade::payer::SignedPayment>> {
+        free(py, || Ok(self.0.open(request, now_s)))
+    }
+
+    /// Signs a payment for a request that was answered with status 402, these headers and this body; or gives the one that was signed
+    /// for it. `request` is any text that names the request, such as its method, URL and body: the same text gets the same payment until
+    /// it is answered.
+    ///
+    /// Errors: `payment.malformed`, `payment.no_price`, `payment.over_limit`, `payment.changed`, `payment.too_many_open`, `signer.…`; then
+    /// nothing was signed.
+    fn pay(
+        &self,
+        py: Python<'_>,
+        request: String,
+        headers: Vec<facade::transport::Header>,
+        body: Vec<u8>,
+        now_s: u64,
+    ) -> PyResult<facade::payer::SignedPayment> {
+        free(py, || block_on(self.0.pay(request, headers, body, now_s)))
+    }
+
+    /// Takes the answer to a request that was sent with a payment. Once it is served, the same request is another purchase. What the
+    /// server says of the payment, if it says something.
+    ///
+    /// Errors: `payment.changed` and `payment.refused` for status 402; `hex.…`, `money.not_decimal` for a payment that is none.
+    fn answered(
+        &self,
+        py: Python<'_>,
+        payment: facade::payer::SignedPayment,
+        status: u16,
+        headers: Vec<facade::transport::Header>,
+        body: Vec<u8>,
+    ) -> PyResult<Option<facade::payer::PaymentOutcome>> {
+        free(py, || self.0.answered(payment, status, headers, body))
+    }
+}
+
+/// A client of any server that speaks x402, over this library's own HTTP and TLS: it pays within limits, and sends a payment again whose
+/// answer was lost.
+#[pyclass(frozen, module = "lazai")]
+pub struct PayingClient(pub(crate) Arc<facade::native::paying::PayingClient>);
+
+#[pymethods]
+impl PayingClient {
+    /// A client whose book is a file, which is made if it is not there: the limits hold over every start, and a payment whose answer was
+    /// lost is sent again by the next one. One process has the file at a time.
+    ///
+    /// Errors: `file`, `payment.unsafe` for a network that is none of EVM's, `hex.…`, `money.not_decimal`.
+    #[staticmethod]
+    fn open(
+        py: Python<'_>,
+        book: PathText,
+        signer: Bound<'_, PyAny>,
+        limits: Vec<facade::payer::SpendingLimit>,
+    ) -> PyResult<Self> {
+        let signer = PySigner::of(&signer)?;
+        free(py, || facade::native::paying::PayingClient::open(book.0, signer, limits)).map(PayingClient)
+    }
+
+    /// Sends a request to an `https` URL, or an `http` one on this machine; pays if the server wants that, at most once, and sends it
+    /// again with the payment.
+    ///
+    /// Errors: `payment.…`, `signer.…`, `file`. After `payment.unanswered` and `payment.refused` the same request goes out with the same payment.
+    fn buy(
+        &self,
+        py: Python<'_>,
+        method: String,
+        url: String,
+        headers: Vec<facade::transport::Header>,
+        body: Vec<u8>,
+    ) -> PyResult<facade::native::paying::PaidAnswer> {
+        free(py, || block_on(self.0.buy(method, url, headers, body)))
+    }
+
+    /// The prices of a request that can be paid; none if the server answers without a payment. Nothing is paid.
+    ///
+    /// Errors: `payment.transport`, `payment.malformed`, `payment.unsafe`.
+    fn prices(
+        &self,
+        py: Python<'_>,
+        method: String,
+        url: String,
+        headers: Vec<facade::transport::Header>,
+        body: Vec<u8>,
+    ) -> PyResult<Vec<facade::native::paying::ServerPrice>> {
+        free(py, || block_on(self.0.prices(method, url, headers, body)))
+    }
+}
+
 /// A request sealed to its node's key, and the opener of the answer. A transport posts `body` instead of the request, gives
 /// the bytes of the answer to `open`, and what comes of these to its sink; the status is inside. An answer with another
 /// status than 200 is not sealed: the gateway, or somebody on the way, refused the request.
@@ -2107,6 +2233,10 @@ pub(crate) mod _lazai {
     #[pymodule_export]
     use super::NodeServer;
     #[pymodule_export]
+    use super::Payer;
+    #[pymodule_export]
+    use super::PayingClient;
+    #[pymodule_export]
     use super::SealedPost;
     #[pymodule_export]
     use super::Session;
@@ -2281,6 +2411,12 @@ pub(crate) mod _lazai {
     #[pymodule_export]
     use lazai_facade::native::model::TrainingSettings;
     #[pymodule_export]
+    use lazai_facade::native::paying::PaidAnswer;
+    #[pymodule_export]
+    use lazai_facade::native::paying::PaymentMade;
+    #[pymodule_export]
+    use lazai_facade::native::paying::ServerPrice;
+    #[pymodule_export]
     use lazai_facade::native::prove::ProofFiles;
     #[pymodule_export]
     use lazai_facade::native::provider::ServedModel;
@@ -2302,6 +2438,12 @@ pub(crate) mod _lazai {
     use lazai_facade::native::signed::SignedModel;
     #[pymodule_export]
     use lazai_facade::native::voice::ServedVoice;
+    #[pymodule_export]
+    use lazai_facade::payer::PaymentOutcome;
+    #[pymodule_export]
+    use lazai_facade::payer::SignedPayment;
+    #[pymodule_export]
+    use lazai_facade::payer::SpendingLimit;
     #[pymodule_export]
     use lazai_facade::safety::CharacterReport;
     #[pymodule_export]

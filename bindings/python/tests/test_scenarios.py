@@ -135,6 +135,29 @@ def blocklist(list, block, unblock):
     return {"list": blocked.to_json(), "blocked": [blocked.is_blocked(int(c)) for c in asked]}
 
 
+def pay(key, limits, request, nowS, asked, again=None, answered=None):
+    """A payer that is asked for a payment, maybe once more, and maybe told what became of it."""
+    limits = [lazai.SpendingLimit(**{**limit, "payment": int(limit["payment"]), "total": int(limit["total"])}) for limit in limits]
+    said = lambda answer: ([lazai.Header(**header) for header in answer["headers"]], answer["body"].encode())
+    payer, now_s = lazai.Payer(lazai.LocalKey.from_hex(key), limits), int(nowS)
+    payment = payer.pay(request, *said(asked), now_s)
+    same = payer.pay(request, *said(again), now_s) == payment if again else None
+    outcome = payer.answered(payment, answered["status"], *said(answered)) if answered else None
+    spent = payer.spent(limits[0].network, limits[0].asset)
+    # What was signed outlives the app.
+    payer = lazai.Payer(lazai.LocalKey.from_hex(key), limits, payer.to_json())
+    return {
+        "header": payment.header.name,
+        "network": payment.network,
+        "amount": str(payment.amount),
+        "payTo": payment.pay_to,
+        "spent": str(spent),
+        "same": same,
+        "open": payer.open(request, now_s) is not None,
+        "outcome": plain(outcome) if outcome else None,
+    }
+
+
 def chat_refusal(chat, status, body):
     raise open_chat(chat)[1].refusal(status, body.encode())
 
@@ -173,6 +196,7 @@ CALLS = {
     "count_tokens": count_tokens,
     "chat_refusal": chat_refusal,
     "blocklist": blocklist,
+    "pay": pay,
     **{
         name: with_records(getattr(lazai, name))
         for name in (

@@ -463,6 +463,79 @@ impl Memory {
     }
 }
 
+/// A payer of any server that speaks x402, within limits. It has no network: an app sends a request, gives the answer with status 402 to
+/// `pay`, sends the request again with the header that it gets, and gives that answer to `answered`.
+#[wasm_bindgen]
+pub struct Payer(pub(crate) Arc<facade::Payer>);
+
+#[wasm_bindgen]
+impl Payer {
+    /// A payer; `book` is what `toJson` gave before. Of several prices it pays the one of the first limit that any is
+    /// in, and of those the lowest.
+    ///
+    /// Errors: `payment.unsafe` for a network that is none of EVM's, `hex.…`, `money.not_decimal`, `json.malformed`.
+    #[wasm_bindgen(constructor)]
+    pub fn new(
+        #[wasm_bindgen(unchecked_param_type = "Signer")] signer: JsValue,
+        #[wasm_bindgen(unchecked_param_type = "SpendingLimit[]")] limits: JsValue,
+        book: Option<String>,
+    ) -> Result<Payer, JsValue> {
+        facade::Payer::new(foreign::signer(signer)?, record(limits)?, book).map_err(thrown).map(Payer)
+    }
+
+    /// What was signed so far, to be kept before a payment is sent: it holds signed payments.
+    #[wasm_bindgen(js_name = toJson)]
+    pub fn to_json(&self) -> Result<String, JsValue> {
+        self.0.to_json().map_err(thrown)
+    }
+
+    /// What was signed for of an asset so far, in base units.
+    ///
+    /// Errors: `payment.unsafe`, `hex.…`.
+    pub fn spent(&self, network: String, asset: String) -> Result<String, JsValue> {
+        self.0.spent(network, asset).map_err(thrown)
+    }
+
+    /// The payment that was signed for a request and may still be taken: the request is sent with it again. `request` names the request,
+    /// as for `pay`.
+    #[wasm_bindgen(unchecked_return_type = "SignedPayment | undefined")]
+    pub fn open(&self, request: String, #[wasm_bindgen(js_name = nowS)] now_s: u64) -> Result<JsValue, JsValue> {
+        object(&self.0.open(request, now_s))
+    }
+
+    /// Signs a payment for a request that was answered with status 402, these headers and this body; or gives the one that was signed
+    /// for it. `request` is any text that names the request, such as its method, URL and body: the same text gets the same payment until
+    /// it is answered.
+    ///
+    /// Errors: `payment.malformed`, `payment.no_price`, `payment.over_limit`, `payment.changed`, `payment.too_many_open`, `signer.…`; then
+    /// nothing was signed.
+    #[wasm_bindgen(unchecked_return_type = "SignedPayment")]
+    pub async fn pay(
+        &self,
+        request: String,
+        #[wasm_bindgen(unchecked_param_type = "Header[]")] headers: JsValue,
+        body: Vec<u8>,
+        #[wasm_bindgen(js_name = nowS)] now_s: u64,
+    ) -> Result<JsValue, JsValue> {
+        object(&self.0.pay(request, record(headers)?, body, now_s).await.map_err(thrown)?)
+    }
+
+    /// Takes the answer to a request that was sent with a payment. Once it is served, the same request is another purchase. What the
+    /// server says of the payment, if it says something.
+    ///
+    /// Errors: `payment.changed` and `payment.refused` for status 402; `hex.…`, `money.not_decimal` for a payment that is none.
+    #[wasm_bindgen(unchecked_return_type = "PaymentOutcome | undefined")]
+    pub fn answered(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "SignedPayment")] payment: JsValue,
+        status: u16,
+        #[wasm_bindgen(unchecked_param_type = "Header[]")] headers: JsValue,
+        body: Vec<u8>,
+    ) -> Result<JsValue, JsValue> {
+        object(&self.0.answered(record(payment)?, status, record(headers)?, body).map_err(thrown)?)
+    }
+}
+
 /// A request sealed to its node's key, and the opener of the answer. A transport posts `body` instead of the request, gives
 /// the bytes of the answer to `open`, and what comes of these to its sink; the status is inside. An answer with another
 /// status than 200 is not sealed: the gateway, or somebody on the way, refused the request.

@@ -227,6 +227,16 @@ export interface Offer {
     series: bigint;
 }
 
+/** What became of a payment, as the server says. */
+export interface PaymentOutcome {
+    /** True if the server has it. */
+    success: boolean;
+    /** The transaction; may be empty. */
+    transaction: string;
+    /** Why not, in x402's words; may be empty. */
+    reason: string;
+}
+
 /** The provenance of a reply. */
 export interface Provenance {
     /** True if no link is broken. */
@@ -347,6 +357,24 @@ export interface RevenueParts {
     pool: string;
 }
 
+/** A payment for one request, signed. Whoever has it can use it, once, to pay this payee. */
+export interface SignedPayment {
+    /** The header that pays: the request is sent again with it. */
+    header: Header;
+    /** The chain, as the server names it. */
+    network: string;
+    /** Address of the ERC-20. */
+    asset: string;
+    /** The amount, in base units. */
+    amount: string;
+    /** The payee. */
+    payTo: string;
+    /** The payer's number for it: a chain takes it once. */
+    nonce: string;
+    /** The time until which it can be taken, in seconds since 1970. */
+    validBeforeS: bigint;
+}
+
 /** A receipt with the node's signature of it. */
 export interface SignedReceipt {
     /** The receipt. */
@@ -379,6 +407,18 @@ export interface SpeechNote {
     characters: bigint;
     /** The session in which it was spoken. */
     session: string;
+}
+
+/** The most that is spent of one asset. */
+export interface SpendingLimit {
+    /** The chain, as CAIP-2 names it: `eip155:8453`. */
+    network: string;
+    /** Address of the ERC-20. */
+    asset: string;
+    /** The most for one payment, in base units. */
+    payment: string;
+    /** The most in all, in base units. A payment counts from when it is signed. */
+    total: string;
 }
 
 /** A text that was spoken and checked. */

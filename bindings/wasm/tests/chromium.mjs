@@ -7,9 +7,20 @@ import path from "node:path";
 
 const root = process.env.LAZAI_ROOT;
 const pkg = process.env.LAZAI_PACKAGE;
+const voice = process.env.LAZAI_VOICE_PACKAGE;
 const worker = `
 import init, * as sdk from "/pkg/verifier/web/lazai_verifier.js";
 onmessage = async ({ data: [statement, proof] }) => { await init(); postMessage(sdk.verifyProof(statement, proof).tokens); };`;
+const speaker = `
+import init, { BaseVoice } from "/pkg/voice/web/voice.js";
+import { compare } from "/root/bindings/wasm/tests/spoken.mjs";
+onmessage = async ({ data: expected }) => {
+  await init();
+  const voice = await BaseVoice.open(async (name) => (await fetch("/voice/" + name)).arrayBuffer());
+  const begun = performance.now();
+  const seconds = compare(voice, expected);
+  postMessage(seconds.toFixed(2) + " s of speech in " + (performance.now() - begun).toFixed(0) + " ms");
+};`;
 const page = `<!doctype html><meta charset=utf-8><title>lazai</title><script type=module>
 const results = [];
 const check = async (name, f) => { try { results.push([name, true, (await f()) ?? ""]); } catch (e) { results.push([name, false, String(e.stack ?? e)]); } };
@@ -23,12 +34,15 @@ try {
   const verifier = await import("/pkg/verifier/web/lazai_verifier.js");
   await verifier.default();
   const [statement, proof] = [new Uint8Array(await read("vectors/zk/statement.json")), new Uint8Array(await read("vectors/zk/proof.bin"))];
-  await check("a worker verifies", () => new Promise((done, fail) => {
-    const thread = new Worker("/worker.js", { type: "module" });
-    thread.onmessage = (e) => done(e.data + " tokens");
+  const worker = (script, message) => new Promise((done, fail) => {
+    const thread = new Worker(script, { type: "module" });
+    thread.onmessage = (e) => done(e.data);
     thread.onerror = (e) => fail(new Error(e.message));
-    thread.postMessage([statement, proof]);
-  }));
+    thread.postMessage(message);
+  });
+  await check("a worker verifies", async () => (await worker("/worker.js", [statement, proof])) + " tokens");
+  const expected = await json("vectors/voice/spoken.json");
+  if (${Boolean(voice)}) await check("a worker speaks", () => worker("/speaker.js", expected));
   await check("verify_ms", () => {
     const times = [];
     for (let i = 0; i < 25; i++) { const begun = performance.now(); verifier.verifyProof(statement, proof); times.push(performance.now() - begun); }
@@ -44,6 +58,7 @@ const reported = new Promise((resolve) => (report = resolve));
 const server = http.createServer((request, response) => {
   const answer = (type, body) => response.writeHead(200, { "content-type": type }).end(body);
   if (request.url === "/") return answer("text/html", page);
+  if (request.url === "/speaker.js") return answer("text/javascript", speaker);
   if (request.url === "/worker.js") return answer("text/javascript", worker);
   if (request.url === "/report") {
     let body = "";
@@ -51,7 +66,7 @@ const server = http.createServer((request, response) => {
     return;
   }
   const [, place, ...rest] = request.url.split("/");
-  const folder = { root, pkg }[place];
+  const folder = { root, pkg, voice }[place];
   const file = folder && path.join(folder, path.normalize(rest.join("/")));
   if (!file || !file.startsWith(folder) || !fs.existsSync(file)) return response.writeHead(404).end();
   answer(types[path.extname(file)] ?? "application/octet-stream", fs.readFileSync(file));

@@ -25,6 +25,40 @@ for (const name of NAMES) {
   });
 }
 
+test("fetch pays a server of x402, once", async () => {
+  const { createServer } = await import("node:http");
+  const { payingFetch } = await import("@lazai/sdk/paying");
+  const asset = `0x${"aa".repeat(20)}`;
+  const extra = { name: "USDC", version: "2" };
+  const price = { scheme: "exact", network: "eip155:84532", amount: "70", asset, payTo: `0x${"bb".repeat(20)}`, maxTimeoutSeconds: 60, extra };
+  const base64 = (value) => Buffer.from(JSON.stringify(value)).toString("base64");
+  const nonces = [];
+  const server = createServer((asked, answer) => {
+    const payment = asked.headers["payment-signature"];
+    if (!payment) {
+      const required = { x402Version: 2, resource: { url: "/report" }, accepts: [price] };
+      return answer.writeHead(402, { "payment-required": base64(required) }).end("{}");
+    }
+    const sent = JSON.parse(Buffer.from(payment, "base64"));
+    assert.deepEqual(sent.accepted, price);
+    nonces.push(sent.payload.authorization.nonce);
+    // The first answer gets lost.
+    if (nonces.length === 1) return asked.socket.destroy();
+    answer.writeHead(200, { "payment-response": base64({ success: true, transaction: "0x01", network: price.network }) }).end("a report");
+  });
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  const url = `http://127.0.0.1:${server.address().port}/report`;
+  let kept;
+  const limits = [{ network: price.network, asset, payment: "70", total: "100" }];
+  const paying = payingFetch(sdk.LocalKey.random(), limits, { keep: (book) => (kept = book) });
+  assert.equal(await (await paying(url)).text(), "a report");
+  assert.deepEqual([nonces.length, new Set(nonces).size], [2, 1]);
+  await assert.rejects(paying(url), { name: "LazaiError", code: "payment.over_limit" });
+  await assert.rejects(payingFetch(sdk.LocalKey.random(), limits, { book: kept })(url), { code: "payment.over_limit" });
+  server.close();
+  server.closeAllConnections();
+});
+
 test("the verifier alone says the same", async () => {
   // ANCHOR: verify
   const statement = await read("vectors/zk/statement.json");

@@ -131,6 +131,20 @@ export async function run(sdk, scenario, read) {
       list.free();
       return found;
     },
+    pay: async (a) => {
+      const payer = new sdk.Payer(sdk.LocalKey.fromHex(a.key), a.limits);
+      const now = BigInt(a.nowS);
+      const asked = (answer) => payer.pay(a.request, answer.headers, bytes(answer.body), now);
+      const payment = await asked(a.asked);
+      const same = a.again ? (await asked(a.again)).nonce === payment.nonce : null;
+      const told = a.answered;
+      const outcome = told ? payer.answered(payment, told.status, told.headers, bytes(told.body)) : undefined;
+      const spent = payer.spent(a.limits[0].network, a.limits[0].asset);
+      // What was signed outlives the app.
+      const open = new sdk.Payer(sdk.LocalKey.fromHex(a.key), a.limits, payer.toJson()).open(a.request, now) !== undefined;
+      const { header, network, amount, payTo } = payment;
+      return { header: header.name, network, amount, payTo, spent, same, open, outcome };
+    },
     chat_refusal: async (a) => {
       throw (await openChat(a.chat))[1].refusal(a.status, bytes(a.body));
     },
@@ -153,4 +167,4 @@ export async function run(sdk, scenario, read) {
 const show = (value) => JSON.stringify(value, (_, v) => (typeof v === "bigint" ? `${v}n` : v));
 
 /** The names of the scenarios. */
-export const NAMES = ["characters", "chat", "errors", "money", "provenance", "safety", "signatures", "tokens", "wallets"];
+export const NAMES = ["characters", "chat", "errors", "money", "payments", "provenance", "safety", "signatures", "tokens", "wallets"];

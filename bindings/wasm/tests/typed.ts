@@ -7,8 +7,10 @@ import type {
   ChatTurn, Domain, HttpRequest, LazaiError, MarketPlace, ModelOffer, Provenance, RevenueParts, Signer, SpeechNote, Spoken, TokenCheck, TokenCount, Transport,
   TrustLevel, Voucher, WalletCall,
 } from "@lazai/sdk";
+import { payingFetch } from "@lazai/sdk/paying";
 import { Session, type Phrase, type Wallet } from "@lazai/sdk/session";
 import { Player } from "@lazai/sdk/sound";
+import { BaseVoice, type CharacterVoice } from "@lazai/sdk/voice";
 import { verifyProof } from "@lazai/sdk/verifier";
 import type { ProofFacts } from "@lazai/sdk/verifier";
 
@@ -21,6 +23,7 @@ const tokens: bigint = facts.tokens;
 const codes: string[] = errorCodes();
 
 const key = LocalKey.random();
+const paying: typeof fetch = payingFetch(key, [{ network: "eip155:8453", asset: key.address(), payment: "1", total: "1" }]);
 const wallet: Signer = { address: () => key.address(), sign: async ({ digest }) => key.signDigest(digest) };
 
 export async function talk(place: MarketPlace, model: ModelOffer, domain: Domain, voucher: Voucher): Promise<ChatTurn> {
@@ -31,7 +34,7 @@ export async function talk(place: MarketPlace, model: ModelOffer, domain: Domain
   const pieces: string[] = chat.hear(new TextEncoder().encode(request.body));
   const refused: LazaiError = chat.refusal(402, bytes);
   const signature: string = await signVoucher(domain, voucher, wallet);
-  console.log(pieces, refused.code, signature, readModels(bytes)[0]?.offer.classId, parts.creator, trust, tokens, codes);
+  console.log(paying, pieces, refused.code, signature, readModels(bytes)[0]?.offer.classId, parts.creator, trust, tokens, codes);
   const transport: Transport = async (request, push) => (push(new TextEncoder().encode(request.body)), 200);
   const counter = TokenCounter.fromJson(bytes, bytes);
   chat.recountWith(counter);
@@ -67,4 +70,10 @@ export async function session(place: MarketPlace, wallet: Wallet): Promise<strin
   await player.close();
   await session.close();
   return turn.owed + session.owed() + session.turn?.text + session.chat.messages().length;
+}
+
+export async function speak(player: Player): Promise<void> {
+  const voice = await BaseVoice.open(async (name) => (await fetch(name)).arrayBuffer());
+  const character: CharacterVoice = voice.characterVoice(bytes, bytes);
+  for (const phrase of voice.speak("Hush.", { voice: character, speed: 1.1, seed: 3n })) await player.play(phrase).ends;
 }

@@ -28,6 +28,7 @@ use crate::merkle::{Checkpoint, Inclusion};
 use crate::notice::{Cursor, Entry, Notice};
 use crate::session::Voucher;
 use crate::till::SignedTransfers;
+use crate::transfer::Transfers;
 
 /// The chain's contracts did something else than the market's rules say: this ledger stops reading.
 #[derive(Debug, Error)]
@@ -186,6 +187,11 @@ pub trait Ledger: Send + Sync {
 
     /// What plain wallets pay by signed transfers; `None` without a chain.
     fn signed_transfers(&self) -> Option<&dyn SignedTransfers> {
+        None
+    }
+
+    /// Signed transfers on its chain, to anybody; `None` without a chain.
+    fn transfers(&self) -> Option<&dyn Transfers> {
         None
     }
 

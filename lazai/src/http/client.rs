@@ -222,7 +222,7 @@ impl std::fmt::Debug for HttpNode {
 }
 
 /// The time after which a node wants to be asked again (RFC 9110: Retry-After, in seconds).
-fn retry_after_of(header: Option<&ureq::http::HeaderValue>) -> Option<Duration> {
+pub(super) fn retry_after_of(header: Option<&ureq::http::HeaderValue>) -> Option<Duration> {
     Some(Duration::from_secs(header?.to_str().ok()?.parse().ok()?))
 }
 

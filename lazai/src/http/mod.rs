@@ -11,6 +11,8 @@
 //! | [`Front`] | a node's server: `/v1/models`, `/v1/chat/completions`, vouchers |
 //! | [`HttpNode`] | a node as its consumers see it: a [`Node`](crate::node::Node) behind a URL |
 //! | [`Loopback`] | a local endpoint for unmodified clients: it pays out of a budget and checks every receipt |
+//! | [`Facilitator`] | a facilitator of x402: checks payments and sends them, for servers without a chain |
+//! | [`PayingClient`] | a client that pays any server of x402, within limits |
 //! | [`Relay`] | an oblivious relay between the two: it sees who, and not what |
 //! | [`OpenAiGenerator`] | a [`Generator`](lazai_lora::Generator) that lets vLLM or llama.cpp's server answer |
 //! | [`OpenAiSpeaker`] | a [`Speaker`](crate::speech::Speaker) that lets another server speak |
@@ -26,6 +28,8 @@ mod client;
 #[cfg(feature = "node")]
 mod embed;
 #[cfg(feature = "node")]
+mod facilitator;
+#[cfg(feature = "node")]
 mod front;
 #[cfg(feature = "node")]
 mod generator;
@@ -37,6 +41,7 @@ mod loopback;
 mod openapi;
 #[cfg(feature = "node")]
 mod operations;
+mod paying;
 #[cfg(feature = "node")]
 mod quiet;
 #[cfg(feature = "node")]
@@ -60,11 +65,14 @@ mod traces;
 
 pub use client::{HttpNode, Sealing};
 #[cfg(feature = "node")]
+pub use facilitator::{Facilitator, FacilitatorTerms, NoChain};
+#[cfg(feature = "node")]
 pub use front::{Front, Limits, Network, NotNetwork};
 #[cfg(feature = "node")]
 pub use generator::{OpenAiError, OpenAiGenerator, Server};
 #[cfg(feature = "node")]
 pub use loopback::{Budget, Loopback, LoopbackError, Memories};
+pub use paying::{Bought, Paid, PayingClient, Purchase};
 #[cfg(feature = "node")]
 pub use relay::Relay;
 #[cfg(feature = "node")]

@@ -10,6 +10,7 @@
 //! | [`sealed`] | any of it, sealed to the node |
 //! | [`payment`] | the headers that pay, as x402 (version 2) has them |
 //! | [`exact`] | x402's scheme `exact`: one reply, paid at once by any wallet |
+//! | [`x402`] | what other servers of x402 want, and what pays them |
 //!
 //! Unpaid requests get status 402 with offers in the header `PAYMENT-REQUIRED`; paid requests carry `PAYMENT-SIGNATURE`, and their
 //! answers `PAYMENT-RESPONSE`, under the scheme [`SCHEME`](payment::SCHEME).
@@ -31,6 +32,7 @@ pub mod speech;
 mod sse;
 pub mod talk;
 pub mod tools;
+pub mod x402;
 
 /// Largest body of a request that is read: 1 MiB.
 pub const MAX_REQUEST_BYTES: usize = 1 << 20;

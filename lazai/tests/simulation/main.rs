@@ -24,6 +24,7 @@ mod node;
 mod people;
 mod quarrels;
 mod sales;
+mod settled;
 mod talk;
 mod villains;
 mod world;

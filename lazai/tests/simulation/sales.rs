@@ -26,14 +26,14 @@ use super::network::made_up;
 use super::node::{Life, Served};
 use super::world::{Dollar, Process, World, address, signer};
 
-const PURSE: u128 = 1_000_000;
+pub(super) const PURSE: u128 = 1_000_000;
 
-fn units(amount: u128) -> Amount {
+pub(super) fn units(amount: u128) -> Amount {
     Amount::from_base_units(amount)
 }
 
 /// A founded market, and a payer with dollars.
-fn founded(mut w: World) -> World {
+pub(super) fn founded(mut w: World) -> World {
     acts::found(&mut w);
     let give = Dollar::giveCall { to: to_evm(address("consumer")), amount: U256::from(PURSE) };
     tell(&w, "deployer", give.abi_encode().into());
@@ -52,13 +52,13 @@ fn tell(w: &World, name: &str, data: Bytes) {
     w.chain.lock().unwrap().send(&signer(name), Some(to_evm(w.dollar.0)), data);
 }
 
-fn held(w: &World, account: Address) -> u128 {
+pub(super) fn held(w: &World, account: Address) -> u128 {
     let asked = Dollar::balanceOfCall { account: to_evm(account) }.abi_encode();
     let told = w.chain.lock().unwrap().ask(to_evm(w.dollar.0), asked.into()).unwrap();
     Dollar::balanceOfCall::abi_decode_returns(&told).unwrap().to()
 }
 
-fn purse(w: &World) -> u128 {
+pub(super) fn purse(w: &World) -> u128 {
     held(w, address("consumer"))
 }
 

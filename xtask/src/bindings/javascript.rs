@@ -8,7 +8,7 @@ use anyhow::{Result, bail, ensure};
 use super::{Missing, folder, npm};
 use crate::shell::{cargo, has, root, run, target, without_npm};
 use crate::web::{self, Market};
-use crate::{ran, wasm};
+use crate::{model, ran, wasm};
 
 /// Optimiser of WebAssembly.
 const BINARYEN: &str = "binaryen@132.0.0";
@@ -36,11 +36,9 @@ pub fn package() -> Result<Result<Package, Missing>> {
         return Ok(Err(reason));
     }
     let package = folder("javascript");
-    let bindgen = bindgen()?;
-    let tools = target().join("bindings").join("binaryen");
-    npm(&tools, &[BINARYEN], "23 MB")?;
+    let tools = Tools::get()?;
     // Gone first, so that nothing of an older build stays.
-    for part in ["web", "node", "verifier"] {
+    for part in ["web", "node", "verifier", "voice"] {
         let part = package.join(part);
         if part.is_dir() {
             std::fs::remove_dir_all(part)?;
@@ -49,30 +47,17 @@ pub fn package() -> Result<Result<Package, Missing>> {
     let mut sizes = Vec::new();
     for (name, place, features) in [("lazai_verifier", "verifier", &["--no-default-features"][..]), ("lazai", "", &[])]
     {
-        let module = wasm::bindings(features)?;
-        let place = package.join(place);
-        for (kind, part) in [("web", "web"), ("nodejs", "node")] {
-            let bound = Command::new(&bindgen).arg(&module).arg(place.join(part)).args([name, kind]).status()?;
-            ensure!(bound.success(), "wasm-bindgen for {kind}: {bound}");
-        }
-        // One module, two ways to load it.
-        let file = format!("{name}_bg.wasm");
-        let (from, to) = (place.join("web").join(&file), place.join("node").join(&file));
-        let optimised = package.join("optimised.wasm");
-        let mut optimise = Command::new(tools.join("node_modules/.bin/wasm-opt"));
-        run(&format!("wasm-opt {name}"), optimise.args(["-Os", "--converge"]).arg(&from).arg("-o").arg(&optimised))?;
-        std::fs::copy(&optimised, to)?;
-        std::fs::rename(&optimised, &from)?;
-        let bytes = gzipped(&from)?;
-        println!("   {name}: {bytes} bytes gzipped");
-        sizes.push(bytes);
+        sizes.push(tools.bind(&wasm::bindings(features)?, name, &package.join(place), &["-Os", "--converge"])?);
+    }
+    if let Err(reason) = tools.voice(&package)? {
+        return Ok(Err(reason));
     }
     let [verifier_gz_bytes, whole_gz_bytes] = sizes[..] else { bail!("two modules were to be built") };
     ensure!(
         verifier_gz_bytes <= MAX_VERIFIER_BYTES,
         "the verifier has {verifier_gz_bytes} bytes gzipped, at most {MAX_VERIFIER_BYTES} are allowed"
     );
-    for file in ["session.js", "session.d.ts", "sound.js", "sound.d.ts"] {
+    for file in ["paying.js", "paying.d.ts", "session.js", "session.d.ts", "sound.js", "sound.d.ts"] {
         for kind in ["web", "node"] {
             std::fs::copy(source().join(file), package.join(kind).join(file))?;
         }
@@ -81,6 +66,64 @@ pub fn package() -> Result<Result<Package, Missing>> {
         std::fs::copy(source().join(file), package.join(file))?;
     }
     Ok(Ok(Package { folder: package, verifier_gz_bytes, whole_gz_bytes }))
+}
+
+/// The part of the package that speaks, built; gives the folder of the package.
+pub fn voice() -> Result<Result<PathBuf, Missing>> {
+    if let Some(reason) = without_npm() {
+        return Ok(Err(reason));
+    }
+    let package = folder("javascript");
+    Ok(Tools::get()?.voice(&package)?.map(|_| package))
+}
+
+/// What makes a package of a module.
+struct Tools {
+    bindgen: PathBuf,
+    binaryen: PathBuf,
+}
+
+impl Tools {
+    fn get() -> Result<Self> {
+        let binaryen = target().join("bindings").join("binaryen");
+        npm(&binaryen, &[BINARYEN], "23 MB")?;
+        Ok(Self { bindgen: bindgen()?, binaryen: binaryen.join("node_modules/.bin/wasm-opt") })
+    }
+
+    /// Binds a module for pages and for Node, into two folders of a place; gives its bytes, gzipped.
+    fn bind(&self, module: &Path, name: &str, place: &Path, how: &[&str]) -> Result<u64> {
+        for (kind, part) in [("web", "web"), ("nodejs", "node")] {
+            let bound = Command::new(&self.bindgen).arg(module).arg(place.join(part)).args([name, kind]).status()?;
+            ensure!(bound.success(), "wasm-bindgen for {kind}: {bound}");
+        }
+        // One module, two ways to load it.
+        let file = format!("{name}_bg.wasm");
+        let (from, to) = (place.join("web").join(&file), place.join("node").join(&file));
+        let optimised = place.join("optimised.wasm");
+        let mut optimise = Command::new(&self.binaryen);
+        run(&format!("wasm-opt {name}"), optimise.args(how).arg(&from).arg("-o").arg(&optimised))?;
+        std::fs::copy(&optimised, to)?;
+        std::fs::rename(&optimised, &from)?;
+        let bytes = gzipped(&from)?;
+        println!("   {name}: {bytes} bytes gzipped");
+        Ok(bytes)
+    }
+
+    /// The base voice, a module of its own: who does not speak on the device does not load it.
+    fn voice(&self, package: &Path) -> Result<Result<u64, Missing>> {
+        let module = match wasm::module(wasm::VOICE)? {
+            Ok(module) => module,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let place = package.join("voice");
+        let bytes = self.bind(&module, "lazai_voice", &place, &["-O3"])?;
+        for file in ["voice.js", "voice.d.ts"] {
+            for kind in ["web", "node"] {
+                std::fs::copy(root().join(wasm::VOICE.folder).join(file), place.join(kind).join(file))?;
+            }
+        }
+        Ok(Ok(bytes))
+    }
 }
 
 /// Builds the package and runs its tests under Node and, where there is one, in a browser; there the example page too, if it
@@ -99,6 +142,10 @@ pub fn check(market: Option<&Market>) -> Result<Option<Missing>> {
     let mut node = Command::new("node");
     node.args(["--expose-gc", "--test", "--test-reporter=spec"]).arg(tests.join("tests/package.test.mjs"));
     run("JavaScript: package under Node", ran::SAID.told(&mut node).env("LAZAI_ROOT", root()))?;
+    let mut speaking = Command::new("node");
+    speaking.args(["--test", "--test-reporter=spec"]).arg(tests.join("tests/voice.test.mjs"));
+    let voice = model::fetch_voice()?;
+    run("JavaScript: a voice under Node", speaking.env("LAZAI_VOICE_PACKAGE", &voice).env("LAZAI_ROOT", root()))?;
     let mut types = Command::new(tests.join("node_modules/.bin/tsc"));
     types.args(["--noEmit", "--strict", "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler"]);
     types.args(["--lib", "es2022,dom,esnext.disposable"]).arg("tests/typed.ts");
@@ -117,7 +164,8 @@ pub fn check(market: Option<&Market>) -> Result<Option<Missing>> {
         println!("── skipped: the package in a browser: no chromium on this machine");
         return Ok(None);
     };
-    run("JavaScript: package in Chromium", &mut in_chromium(&browser, &package, None))?;
+    let mut chromium = in_chromium(&browser, &package, None);
+    run("JavaScript: package in Chromium", chromium.env("LAZAI_VOICE_PACKAGE", voice))?;
     if let Some(market) = market {
         web::check(&browser, market.url()?)?;
     }

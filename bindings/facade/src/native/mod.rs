@@ -13,10 +13,12 @@
 //! | [`dat`] | tokens, their earnings, provenance of replies |
 //! | [`disputes`] | bonds of nodes, disputes about replies |
 //! | [`earnings`] | what creators and nodes earned |
+//! | [`facilitator`] | settling payments for servers that speak x402 |
 //! | [`book`] | where that node keeps its sessions |
 //! | [`provider`] | a node that serves |
 //! | [`prepared`] | that node before it listens |
 //! | [`memory`] | memories in files |
+//! | [`paying`] | buying from servers that speak x402 |
 //! | [`proxy`] | an endpoint on this machine for stock clients |
 //! | [`recheck`] | repeating replies |
 //! | [`relay`] | an oblivious relay between consumers and nodes |
@@ -34,10 +36,12 @@ pub mod data;
 pub mod disputes;
 pub mod earnings;
 pub mod exex;
+pub mod facilitator;
 pub mod market;
 pub mod memory;
 pub mod model;
 pub mod node;
+pub mod paying;
 pub mod prepared;
 #[cfg(feature = "prove")]
 pub mod prove;

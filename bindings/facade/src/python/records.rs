@@ -1939,6 +1939,145 @@ mod offer {
 }
 
 #[cfg(feature = "native")]
+mod paid_answer {
+    use super::*;
+    use crate::native::paying::PaidAnswer;
+
+    #[pymethods]
+    impl PaidAnswer {
+        #[new]
+        #[pyo3(signature = (status, headers, body, *, payment=None))]
+        fn from_python(
+            status: u16,
+            headers: Vec<crate::transport::Header>,
+            body: Vec<u8>,
+            payment: Option<crate::native::paying::PaymentMade>,
+        ) -> Self {
+            Self { status, headers, body, payment }
+        }
+
+        /// The status. Redirects are not followed.
+        #[getter(status)]
+        fn python_status(&self) -> u16 {
+            self.status
+        }
+
+        /// Headers.
+        #[getter(headers)]
+        fn python_headers(&self) -> Vec<crate::transport::Header> {
+            self.headers.clone()
+        }
+
+        /// The body.
+        #[getter(body)]
+        fn python_body(&self) -> Vec<u8> {
+            self.body.clone()
+        }
+
+        /// What was paid; none if the server wanted nothing.
+        #[getter(payment)]
+        fn python_payment(&self) -> Option<crate::native::paying::PaymentMade> {
+            self.payment.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "PaidAnswer", &["status", "headers", "body", "payment"])
+        }
+    }
+}
+
+#[cfg(feature = "native")]
+mod payment_made {
+    use super::*;
+    use crate::native::paying::PaymentMade;
+
+    #[pymethods]
+    impl PaymentMade {
+        #[new]
+        #[pyo3(signature = (network, asset, amount, pay_to, *, outcome=None))]
+        fn from_python(
+            network: String,
+            asset: String,
+            amount: Units,
+            pay_to: String,
+            outcome: Option<crate::payer::PaymentOutcome>,
+        ) -> Self {
+            Self { network, asset, amount: amount.0, pay_to, outcome }
+        }
+
+        /// The chain, as the server names it.
+        #[getter(network)]
+        fn python_network(&self) -> String {
+            self.network.clone()
+        }
+
+        /// Address of the ERC-20.
+        #[getter(asset)]
+        fn python_asset(&self) -> String {
+            self.asset.clone()
+        }
+
+        /// The amount, in base units.
+        #[getter(amount)]
+        fn python_amount(&self) -> PyResult<u128> {
+            Units(self.amount.clone()).whole()
+        }
+
+        /// The payee.
+        #[getter(pay_to)]
+        fn python_pay_to(&self) -> String {
+            self.pay_to.clone()
+        }
+
+        /// What the server says of the payment.
+        #[getter(outcome)]
+        fn python_outcome(&self) -> Option<crate::payer::PaymentOutcome> {
+            self.outcome.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "PaymentMade", &["network", "asset", "amount", "pay_to", "outcome"])
+        }
+    }
+}
+
+mod payment_outcome {
+    use super::*;
+    use crate::payer::PaymentOutcome;
+
+    #[pymethods]
+    impl PaymentOutcome {
+        #[new]
+        #[pyo3(signature = (success, transaction, reason))]
+        fn from_python(success: bool, transaction: String, reason: String) -> Self {
+            Self { success, transaction, reason }
+        }
+
+        /// True if the server has it.
+        #[getter(success)]
+        fn python_success(&self) -> bool {
+            self.success
+        }
+
+        /// The transaction; may be empty.
+        #[getter(transaction)]
+        fn python_transaction(&self) -> String {
+            self.transaction.clone()
+        }
+
+        /// Why not, in x402's words; may be empty.
+        #[getter(reason)]
+        fn python_reason(&self) -> String {
+            self.reason.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "PaymentOutcome", &["success", "transaction", "reason"])
+        }
+    }
+}
+
+#[cfg(feature = "native")]
 mod progress {
     use super::*;
     use crate::native::Progress;
@@ -3019,6 +3158,49 @@ mod served_voice {
 }
 
 #[cfg(feature = "native")]
+mod server_price {
+    use super::*;
+    use crate::native::paying::ServerPrice;
+
+    #[pymethods]
+    impl ServerPrice {
+        #[new]
+        #[pyo3(signature = (network, asset, amount, pay_to))]
+        fn from_python(network: String, asset: String, amount: Units, pay_to: String) -> Self {
+            Self { network, asset, amount: amount.0, pay_to }
+        }
+
+        /// The chain, as the server names it.
+        #[getter(network)]
+        fn python_network(&self) -> String {
+            self.network.clone()
+        }
+
+        /// Address of the ERC-20.
+        #[getter(asset)]
+        fn python_asset(&self) -> String {
+            self.asset.clone()
+        }
+
+        /// The amount, in base units.
+        #[getter(amount)]
+        fn python_amount(&self) -> PyResult<u128> {
+            Units(self.amount.clone()).whole()
+        }
+
+        /// The payee.
+        #[getter(pay_to)]
+        fn python_pay_to(&self) -> String {
+            self.pay_to.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "ServerPrice", &["network", "asset", "amount", "pay_to"])
+        }
+    }
+}
+
+#[cfg(feature = "native")]
 mod share_earnings {
     use super::*;
     use crate::native::earnings::ShareEarnings;
@@ -3189,6 +3371,78 @@ mod signed_model {
     }
 }
 
+mod signed_payment {
+    use super::*;
+    use crate::payer::SignedPayment;
+
+    #[pymethods]
+    impl SignedPayment {
+        #[new]
+        #[pyo3(signature = (header, network, asset, amount, pay_to, nonce, valid_before_s))]
+        fn from_python(
+            header: crate::transport::Header,
+            network: String,
+            asset: String,
+            amount: Units,
+            pay_to: String,
+            nonce: String,
+            valid_before_s: u64,
+        ) -> Self {
+            Self { header, network, asset, amount: amount.0, pay_to, nonce, valid_before_s }
+        }
+
+        /// The header that pays: the request is sent again with it.
+        #[getter(header)]
+        fn python_header(&self) -> crate::transport::Header {
+            self.header.clone()
+        }
+
+        /// The chain, as the server names it.
+        #[getter(network)]
+        fn python_network(&self) -> String {
+            self.network.clone()
+        }
+
+        /// Address of the ERC-20.
+        #[getter(asset)]
+        fn python_asset(&self) -> String {
+            self.asset.clone()
+        }
+
+        /// The amount, in base units.
+        #[getter(amount)]
+        fn python_amount(&self) -> PyResult<u128> {
+            Units(self.amount.clone()).whole()
+        }
+
+        /// The payee.
+        #[getter(pay_to)]
+        fn python_pay_to(&self) -> String {
+            self.pay_to.clone()
+        }
+
+        /// The payer's number for it: a chain takes it once.
+        #[getter(nonce)]
+        fn python_nonce(&self) -> String {
+            self.nonce.clone()
+        }
+
+        /// The time until which it can be taken, in seconds since 1970.
+        #[getter(valid_before_s)]
+        fn python_valid_before_s(&self) -> u64 {
+            self.valid_before_s
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(
+                slf.as_any(),
+                "SignedPayment",
+                &["header", "network", "asset", "amount", "pay_to", "nonce", "valid_before_s"],
+            )
+        }
+    }
+}
+
 mod signed_receipt {
     use super::*;
     use crate::session::SignedReceipt;
@@ -3312,6 +3566,48 @@ mod speech_note {
 
         fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
             repr(slf.as_any(), "SpeechNote", &["node", "model", "voice", "voice_digest", "characters", "session"])
+        }
+    }
+}
+
+mod spending_limit {
+    use super::*;
+    use crate::payer::SpendingLimit;
+
+    #[pymethods]
+    impl SpendingLimit {
+        #[new]
+        #[pyo3(signature = (network, asset, payment, total))]
+        fn from_python(network: String, asset: String, payment: Units, total: Units) -> Self {
+            Self { network, asset, payment: payment.0, total: total.0 }
+        }
+
+        /// The chain, as CAIP-2 names it: `eip155:8453`.
+        #[getter(network)]
+        fn python_network(&self) -> String {
+            self.network.clone()
+        }
+
+        /// Address of the ERC-20.
+        #[getter(asset)]
+        fn python_asset(&self) -> String {
+            self.asset.clone()
+        }
+
+        /// The most for one payment, in base units.
+        #[getter(payment)]
+        fn python_payment(&self) -> PyResult<u128> {
+            Units(self.payment.clone()).whole()
+        }
+
+        /// The most in all, in base units. A payment counts from when it is signed.
+        #[getter(total)]
+        fn python_total(&self) -> PyResult<u128> {
+            Units(self.total.clone()).whole()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "SpendingLimit", &["network", "asset", "payment", "total"])
         }
     }
 }

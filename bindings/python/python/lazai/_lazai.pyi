@@ -57,7 +57,12 @@ __all__ = [
     "NodeEarnings",
     "NodeServer",
     "Offer",
+    "PaidAnswer",
+    "Payer",
+    "PayingClient",
+    "PaymentMade",
     "PaymentMeans",
+    "PaymentOutcome",
     "Progress",
     "ProofFacts",
     "ProofFiles",
@@ -77,12 +82,15 @@ __all__ = [
     "SealedPost",
     "ServedModel",
     "ServedVoice",
+    "ServerPrice",
     "Session",
     "ShareEarnings",
     "SignedModel",
+    "SignedPayment",
     "SignedReceipt",
     "SigningRequest",
     "SpeechNote",
+    "SpendingLimit",
     "Spoken",
     "SpokenVoice",
     "SubmissionFacts",
@@ -1119,6 +1127,63 @@ class Offer:
         """The node's series of offers that it belongs to: beginning the next series revokes it."""
 
 @final
+class PaidAnswer:
+    """A server's answer, and what was paid for it."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, status: int, headers: Sequence[Header], body: bytes, *, payment: PaymentMade | None = None) -> PaidAnswer: ...
+    @property
+    def status(self, /) -> int:
+        """The status. Redirects are not followed."""
+    @property
+    def headers(self, /) -> list[Header]:
+        """Headers."""
+    @property
+    def body(self, /) -> bytes:
+        """The body."""
+    @property
+    def payment(self, /) -> PaymentMade | None:
+        """What was paid; none if the server wanted nothing."""
+
+@final
+class PaymentMade:
+    """What was paid for an answer."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, network: str, asset: str, amount: int, pay_to: str, *, outcome: PaymentOutcome | None = None) -> PaymentMade: ...
+    @property
+    def network(self, /) -> str:
+        """The chain, as the server names it."""
+    @property
+    def asset(self, /) -> str:
+        """Address of the ERC-20."""
+    @property
+    def amount(self, /) -> int:
+        """The amount, in base units."""
+    @property
+    def pay_to(self, /) -> str:
+        """The payee."""
+    @property
+    def outcome(self, /) -> PaymentOutcome | None:
+        """What the server says of the payment."""
+
+@final
+class PaymentOutcome:
+    """What became of a payment, as the server says."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, success: bool, transaction: str, reason: str) -> PaymentOutcome: ...
+    @property
+    def success(self, /) -> bool:
+        """True if the server has it."""
+    @property
+    def transaction(self, /) -> str:
+        """The transaction; may be empty."""
+    @property
+    def reason(self, /) -> str:
+        """Why not, in x402's words; may be empty."""
+
+@final
 class Progress:
     """Progress of a task."""
     def __eq__(self, other: object, /) -> bool: ...
@@ -1521,6 +1586,25 @@ class ServedVoice:
         """The folder of the character's voice; none for the base's own voice, which is not the character's."""
 
 @final
+class ServerPrice:
+    """A price of a server, by a transfer that can be signed."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, network: str, asset: str, amount: int, pay_to: str) -> ServerPrice: ...
+    @property
+    def network(self, /) -> str:
+        """The chain, as the server names it."""
+    @property
+    def asset(self, /) -> str:
+        """Address of the ERC-20."""
+    @property
+    def amount(self, /) -> int:
+        """The amount, in base units."""
+    @property
+    def pay_to(self, /) -> str:
+        """The payee."""
+
+@final
 class ShareEarnings:
     """What the shares of a token earned in an asset, in base units."""
     def __eq__(self, other: object, /) -> bool: ...
@@ -1580,6 +1664,34 @@ class SignedModel:
         """The files that were signed."""
 
 @final
+class SignedPayment:
+    """A payment for one request, signed. Whoever has it can use it, once, to pay this payee."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, header: Header, network: str, asset: str, amount: int, pay_to: str, nonce: str, valid_before_s: int) -> SignedPayment: ...
+    @property
+    def header(self, /) -> Header:
+        """The header that pays: the request is sent again with it."""
+    @property
+    def network(self, /) -> str:
+        """The chain, as the server names it."""
+    @property
+    def asset(self, /) -> str:
+        """Address of the ERC-20."""
+    @property
+    def amount(self, /) -> int:
+        """The amount, in base units."""
+    @property
+    def pay_to(self, /) -> str:
+        """The payee."""
+    @property
+    def nonce(self, /) -> str:
+        """The payer's number for it: a chain takes it once."""
+    @property
+    def valid_before_s(self, /) -> int:
+        """The time until which it can be taken, in seconds since 1970."""
+
+@final
 class SignedReceipt:
     """A receipt with the node's signature of it."""
     def __eq__(self, other: object, /) -> bool: ...
@@ -1632,6 +1744,25 @@ class SpeechNote:
     @property
     def session(self, /) -> str:
         """The session in which it was spoken."""
+
+@final
+class SpendingLimit:
+    """The most that is spent of one asset."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, network: str, asset: str, payment: int, total: int) -> SpendingLimit: ...
+    @property
+    def network(self, /) -> str:
+        """The chain, as CAIP-2 names it: `eip155:8453`."""
+    @property
+    def asset(self, /) -> str:
+        """Address of the ERC-20."""
+    @property
+    def payment(self, /) -> int:
+        """The most for one payment, in base units."""
+    @property
+    def total(self, /) -> int:
+        """The most in all, in base units. A payment counts from when it is signed."""
 
 @final
 class Spoken:
@@ -2547,6 +2678,77 @@ class NodeServer:
         """Stops listening; replies in progress are finished."""
     def __enter__(self, /) -> NodeServer: ...
     def __exit__(self, /, kind: type[BaseException] | None = None, error: BaseException | None = None, trace: TracebackType | None = None) -> None: ...
+
+@final
+class Payer:
+    """
+    A payer of any server that speaks x402, within limits. It has no network: an app sends a request, gives the answer with status 402 to
+    `pay`, sends the request again with the header that it gets, and gives that answer to `answered`.
+    """
+    def __new__(cls, signer: Signer, limits: Sequence[SpendingLimit], book: str | None = None) -> Payer:
+        """
+        A payer; `book` is what `to_json` gave before. Of several prices it pays the one of the first limit that any is
+        in, and of those the lowest.
+
+        Errors: `payment.unsafe` for a network that is none of EVM's, `hex.…`, `money.not_decimal`, `json.malformed`.
+        """
+    def to_json(self, /) -> str:
+        """What was signed so far, to be kept before a payment is sent: it holds signed payments."""
+    def spent(self, /, network: str, asset: str) -> int:
+        """
+        What was signed for of an asset so far, in base units.
+
+        Errors: `payment.unsafe`, `hex.…`.
+        """
+    def open(self, /, request: str, now_s: int) -> SignedPayment | None:
+        """
+        The payment that was signed for a request and may still be taken: the request is sent with it again. `request` names the request,
+        as for `pay`.
+        """
+    def pay(self, /, request: str, headers: Sequence[Header], body: bytes, now_s: int) -> SignedPayment:
+        """
+        Signs a payment for a request that was answered with status 402, these headers and this body; or gives the one that was signed
+        for it. `request` is any text that names the request, such as its method, URL and body: the same text gets the same payment until
+        it is answered.
+
+        Errors: `payment.malformed`, `payment.no_price`, `payment.over_limit`, `payment.changed`, `payment.too_many_open`, `signer.…`; then
+        nothing was signed.
+        """
+    def answered(self, /, payment: SignedPayment, status: int, headers: Sequence[Header], body: bytes) -> PaymentOutcome | None:
+        """
+        Takes the answer to a request that was sent with a payment. Once it is served, the same request is another purchase. What the
+        server says of the payment, if it says something.
+
+        Errors: `payment.changed` and `payment.refused` for status 402; `hex.…`, `money.not_decimal` for a payment that is none.
+        """
+
+@final
+class PayingClient:
+    """
+    A client of any server that speaks x402, over this library's own HTTP and TLS: it pays within limits, and sends a payment again whose
+    answer was lost.
+    """
+    @staticmethod
+    def open(book: str | PathLike[str], signer: Signer, limits: Sequence[SpendingLimit]) -> PayingClient:
+        """
+        A client whose book is a file, which is made if it is not there: the limits hold over every start, and a payment whose answer was
+        lost is sent again by the next one. One process has the file at a time.
+
+        Errors: `file`, `payment.unsafe` for a network that is none of EVM's, `hex.…`, `money.not_decimal`.
+        """
+    def buy(self, /, method: str, url: str, headers: Sequence[Header], body: bytes) -> PaidAnswer:
+        """
+        Sends a request to an `https` URL, or an `http` one on this machine; pays if the server wants that, at most once, and sends it
+        again with the payment.
+
+        Errors: `payment.…`, `signer.…`, `file`. After `payment.unanswered` and `payment.refused` the same request goes out with the same payment.
+        """
+    def prices(self, /, method: str, url: str, headers: Sequence[Header], body: bytes) -> list[ServerPrice]:
+        """
+        The prices of a request that can be paid; none if the server answers without a payment. Nothing is paid.
+
+        Errors: `payment.transport`, `payment.malformed`, `payment.unsafe`.
+        """
 
 @final
 class SealedPost:

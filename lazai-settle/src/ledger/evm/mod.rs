@@ -13,6 +13,7 @@
 //! | `fate` | the outcome of a transaction, shown by the block that decided it |
 //! | `rpc`, `endpoints` | the chain's node, or several that must agree |
 //! | `tills` | payments at once from plain wallets |
+//! | `transfers` | signed transfers to anybody |
 //! | `witness` | checks of their answers against hashes |
 //!
 //! ```no_run
@@ -56,6 +57,7 @@ mod reader;
 mod rpc;
 mod send;
 mod tills;
+mod transfers;
 mod transport;
 mod turns;
 mod view;
@@ -89,6 +91,7 @@ use crate::merkle::{self, Checkpoint, Inclusion};
 use crate::notice::{Action, Cursor, Entry, Notice};
 use crate::session::Voucher;
 use crate::till::{Sale, SignedAuthorization, SignedOpening, SignedTransfers};
+use crate::transfer::Transfers;
 
 sol! {
     /// The part of ERC-20 that is used here.
@@ -352,6 +355,10 @@ impl Ledger for EvmLedger {
 
     fn signed_transfers(&self) -> Option<&dyn SignedTransfers> {
         self.deployment().contracts.tills.map(|_| self as &dyn SignedTransfers)
+    }
+
+    fn transfers(&self) -> Option<&dyn Transfers> {
+        Some(self)
     }
 
     fn refresh(&self) -> LedgerFuture<'_, ()> {

@@ -13,6 +13,7 @@ pub(super) enum Order {
     Approve { asset: Asset },
     Sale(Sale, SignedAuthorization),
     OpenFor(Box<SignedOpening>),
+    Transfer { asset: Address, transfer: Box<SignedAuthorization>, is_key: bool },
 }
 
 /// The next step of an order.
@@ -171,6 +172,7 @@ impl Inner {
                 let tills = contracts.tills.ok_or(LedgerError::Reverted { reason: "no tills".into() })?;
                 tills::call(tills, *sale, payment)
             }
+            Order::Transfer { asset, transfer, is_key } => transfers::call(*asset, transfer, *is_key),
             Order::OpenFor(opening) => tills::opening(contracts.settlement, opening)?,
             Order::Approve { asset } => {
                 let approve = IERC20::approveCall { spender: settlement, amount: U256::MAX };
@@ -287,7 +289,7 @@ impl Inner {
 
     fn without_entries(&self, order: &Order) -> Result<Step, LedgerError> {
         match order {
-            Order::Approve { .. } => Ok(Step::Done(Vec::new())),
+            Order::Approve { .. } | Order::Transfer { .. } => Ok(Step::Done(Vec::new())),
             Order::Redeem(_) => Ok(Step::Done(Vec::new())),
             // It was queued.
             Order::Transaction(Transaction::Execute { .. }) => Ok(Step::Again),

@@ -13,7 +13,7 @@ use super::rpc::{Log, failed};
 use super::transport::RpcError;
 use super::{EvmLedger, Inner};
 use crate::ledger::{Ledger as _, LedgerError, LedgerFuture};
-use crate::till::{Sale, SignedAuthorization, SignedOpening, SignedTransfers, Till};
+use crate::till::{Authorization, Sale, SignedAuthorization, SignedOpening, SignedTransfers, Till};
 
 sol! {
     /// The part of ERC-20, ERC-3009 and EIP-5267 that is used here.
@@ -84,7 +84,7 @@ fn key(sale: Sale, payment: &SignedAuthorization) -> Digest {
     hasher.part(a.from.as_bytes()).part(a.nonce.as_bytes()).finish()
 }
 
-fn refused(reason: &str) -> LedgerError {
+pub(super) fn refused(reason: &str) -> LedgerError {
     LedgerError::Reverted { reason: reason.into() }
 }
 
@@ -103,7 +103,7 @@ impl Inner {
         Ok(C::abi_decode_returns(&answer).map_err(|_| answer))
     }
 
-    fn must_tell<C: SolCall>(&self, to: EvmAddress, call: &C) -> Result<C::Return, LedgerError> {
+    pub(super) fn must_tell<C: SolCall>(&self, to: EvmAddress, call: &C) -> Result<C::Return, LedgerError> {
         self.view_of(to, call)?.map_err(|_| refused("the asset takes no signed transfers"))
     }
 
@@ -125,7 +125,7 @@ impl Inner {
     }
 
     /// The domain of an asset, as it says itself: by EIP-5267, or as USDC does; held to the separator that it signs under.
-    fn domain_of(&self, asset: Address) -> Result<Domain, LedgerError> {
+    pub(super) fn domain_of(&self, asset: Address) -> Result<Domain, LedgerError> {
         let contract = to_evm(asset);
         let (name, version) = match self.view_of(contract, &Authorized::eip712DomainCall {})? {
             Ok(told) => (told.name, told.version),
@@ -155,8 +155,8 @@ impl Inner {
             Err(error) => return Err(failed("eth_call", &error)),
         };
         let (asset, a) = (to_evm(sale.asset.0), &payment.authorization);
-        if self.is_used(sale, payment)? {
-            let taken = self.taken(sale, payment)?;
+        if self.is_used(sale.asset.0, a)? {
+            let taken = self.taken_at(sale, payment)?;
             return taken.map(|_| ()).ok_or_else(|| refused("invalid_exact_evm_nonce_already_used"));
         }
         let held = self.must_tell(asset, &Authorized::balanceOfCall { account: to_evm(a.from) })?;
@@ -166,15 +166,21 @@ impl Inner {
         Err(refused(&format!("invalid_exact_evm_payload_signature: {}", abi::refusal(&data))))
     }
 
-    fn is_used(&self, sale: Sale, payment: &SignedAuthorization) -> Result<bool, LedgerError> {
-        let (authorizer, nonce) = (to_evm(payment.authorization.from), word(payment.authorization.nonce.as_bytes()));
-        self.must_tell(to_evm(sale.asset.0), &Authorized::authorizationStateCall { authorizer, nonce })
+    pub(super) fn is_used(&self, asset: Address, a: &Authorization) -> Result<bool, LedgerError> {
+        let (authorizer, nonce) = (to_evm(a.from), word(a.nonce.as_bytes()));
+        self.must_tell(to_evm(asset), &Authorized::authorizationStateCall { authorizer, nonce })
     }
 
-    /// The transaction that took a payment to its till, and its block. One number serves for one transfer, so the transfer
-    /// that the asset logs behind its use is the one that was made.
-    fn taken(&self, sale: Sale, payment: &SignedAuthorization) -> Result<Option<(B256, u64)>, LedgerError> {
-        let (asset, a) = (to_evm(sale.asset.0), &payment.authorization);
+    /// The transaction that took a payment to its till, and its block.
+    fn taken_at(&self, sale: Sale, payment: &SignedAuthorization) -> Result<Option<(B256, u64)>, LedgerError> {
+        let to = self.till(sale)?.address;
+        self.taken(sale.asset.0, &Authorization { to, ..payment.authorization })
+    }
+
+    /// The transaction that made a transfer, and its block. One number serves for one transfer, so the transfer that the
+    /// asset logs behind its use is the one that was made.
+    pub(super) fn taken(&self, asset: Address, a: &Authorization) -> Result<Option<(B256, u64)>, LedgerError> {
+        let asset = to_evm(asset);
         let tip = self.node.latest()?.number.to::<u64>();
         let from = tip.saturating_sub(LOOK_BACK).max(self.deployment.first_block);
         let (payer, nonce) = (to_evm(a.from), word(a.nonce.as_bytes()));
@@ -196,7 +202,7 @@ impl Inner {
         let Some(all) = self.node.logs_of(&[asset], &header)? else { return Ok(None) };
         let place = all.iter().position(|log| log.log_index == used.log_index && log.topics == used.topics);
         let next = place.and_then(|place| all.get(place + 1)).and_then(Log::plain);
-        let to = to_evm(self.till(sale)?.address);
+        let to = to_evm(a.to);
         let is_ours = |log: &PlainLog| {
             Authorized::Transfer::decode_log(log).is_ok_and(|event| {
                 event.from == payer && event.to == to && event.value == U256::from(a.value.base_units())
@@ -238,7 +244,7 @@ impl SignedTransfers for EvmLedger {
             let (inner, payment) = (std::sync::Arc::clone(&self.0), payment.clone());
             let depth = inner.pace.depth;
             let taken = blocking::unblock(move || {
-                let taken = inner.taken(sale, &payment)?;
+                let taken = inner.taken_at(sale, &payment)?;
                 let Some((hash, block)) = taken else {
                     return Err(inner.check_payment(sale, &payment).err().unwrap_or(error));
                 };

@@ -100,6 +100,8 @@ func plain(_ value: Any?) -> Any {
             "node": v.node, "model": v.model, "voice": "\(v.voice)", "voiceDigest": plain(v.voiceDigest),
             "characters": String(v.characters), "session": v.session,
         ] as Object
+    case let v as PaymentOutcome:
+        return ["success": NSNumber(value: v.success), "transaction": v.transaction, "reason": v.reason] as Object
     case .some(let v): return v
     case .none: return NSNull()
     }
@@ -211,6 +213,39 @@ func speech(_ a: Object) async throws -> Any {
     return "*"
 }
 
+func headers(_ answer: Object) -> [Header] {
+    (answer["headers"] as! [Object]).map { Header(name: text($0, "name"), value: text($0, "value")) }
+}
+
+/// A payer that is asked for a payment, maybe once more, and maybe told what became of it.
+func pay(_ a: Object) async throws -> Any {
+    let key = try LocalKey.fromHex(secret: text(a, "key"))
+    let limits = (a["limits"] as! [Object]).map {
+        SpendingLimit(network: text($0, "network"), asset: text($0, "asset"), payment: text($0, "payment"), total: text($0, "total"))
+    }
+    let (request, now) = (text(a, "request"), u64(a, "nowS"))
+    let payer = try Payer(signer: Wallet(key), limits: limits, book: nil)
+    func asked(_ answer: Object) async throws -> SignedPayment {
+        try await payer.pay(request: request, headers: headers(answer), body: Data(text(answer, "body").utf8), nowS: now)
+    }
+    let payment = try await asked(object(a, "asked"))
+    var same: NSNumber?
+    if let again = a["again"] as? Object { same = NSNumber(value: try await asked(again) == payment) }
+    var outcome: PaymentOutcome?
+    if let told = a["answered"] as? Object {
+        outcome = try payer.answered(
+            payment: payment, status: UInt16(int(told, "status")), headers: headers(told), body: Data(text(told, "body").utf8))
+    }
+    let spent = try payer.spent(network: limits[0].network, asset: limits[0].asset)
+    // What was signed outlives the app.
+    let next = try Payer(signer: Wallet(key), limits: limits, book: payer.toJson())
+    let open = NSNumber(value: next.open(request: request, nowS: now) != nil)
+    return [
+        "header": payment.header.name, "network": payment.network, "amount": payment.amount, "payTo": payment.payTo,
+        "spent": spent, "same": plain(same), "open": open, "outcome": plain(outcome),
+    ] as Object
+}
+
 func call(_ name: String, _ a: Object) async throws -> Any {
     func key() throws -> LocalKey { try LocalKey.fromHex(secret: text(a, "key")) }
     func about() -> Domain { domain(object(a, "domain")) }
@@ -293,6 +328,7 @@ func call(_ name: String, _ a: Object) async throws -> Any {
     case "withdraw_call":
         return plain(
             try withdrawCall(place: place(a), asset: text(a, "asset"), to: text(a, "to"), amount: text(a, "amount")))
+    case "pay": return try await pay(a)
     case "chat_turn": return try await turn(a)
     case "chat_speech": return try await speech(a)
     case "chat_refusal":
