@@ -84,6 +84,7 @@ MESSAGES = {
          2, 2500, [{"contributor": NODE, "tokens": 120, "root": ROOT},
                 {"contributor": NODE, "tokens": 2**64 - 1, "root": "0x" + "c3" * 32}]],
     ),
+    "TrainingDoubt": ("bytes32 submission,uint32 state,address challenger", [ID, 3, NODE]),
     "TrainingRecord": ("bytes32 submission,bytes32 record", [ID, ROOT]),
     "VersionMetadata": (VERSION, VERSION_VALUES),
     "VoicedVersion": (

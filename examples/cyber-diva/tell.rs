@@ -193,6 +193,7 @@ pub fn provenance(tale: &mut Tale, report: &ReplyProvenance, took: Duration) {
         let mark = match link.trust {
             Trust::Proved => "proved  ",
             Trust::Attested => "attested",
+            Trust::Repeated => "repeated",
             Trust::Claimed => "claimed ",
             _ => "BROKEN  ",
         };

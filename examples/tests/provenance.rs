@@ -5,14 +5,15 @@ use std::sync::OnceLock;
 
 use lazai::consumer::Conversation;
 use lazai::core::pov::PublicPart;
-use lazai::core::{Digest, Signature};
+use lazai::core::{Amount, Asset, Digest, Signature};
+use lazai::dispute::Disputes;
 use lazai::governor::Governor;
 use lazai::provenance::{
     CollectError, Evidence, ReplyProvenance, Trust, TrustAnchor, Words, WordsError, collect, verify,
 };
 use lazai::settle::governance::Measure;
 use lazai::settle::market::{Event, Submission, Transaction};
-use lazai::settle::notice::{Action, Entry};
+use lazai::settle::notice::{Action, Entry, Origin};
 use lazai::settle::quorum::{ValidatorSet, validator_change_digest, validator_set_digest};
 use lazai_examples::Stage;
 use lazai_examples::home::{VALIDATORS, VOTERS};
@@ -38,6 +39,81 @@ async fn sell() -> anyhow::Result<(Evidence, Conversation, TrustAnchor)> {
     let (ledger, store) = (stage.home.ledger(), stage.home.store());
     let evidence = collect(&*ledger, stage.home.genesis(), &*store, &minted.record, &conversation).await?;
     Ok((evidence, conversation, TrustAnchor::of(&*ledger, stage.base.digest())))
+}
+
+/// Evidence of a reply that its consumer doubted and so many validators voted on.
+async fn doubted(same: bool, votes: usize) -> anyhow::Result<(Evidence, TrustAnchor)> {
+    let stage = Stage::new()?;
+    let minted = stage.minted().await?;
+    let (node, consumer) = (stage.provider("node", &minted)?, stage.consumer()?);
+    let offer = stage.offer(&node, &minted).await?;
+    let mut conversation = consumer.open(1, &offer, deposit(2_000)).await?;
+    consumer.say(&mut conversation, &node, "hi", &mut |_| {}).await?;
+    node.redeem(conversation.session).await?;
+    let account = |name: &str| stage.home.account(name);
+    let (asset, amount) = (Asset::NATIVE, Amount::from_base_units(1_000));
+    account("consumer").send("gift", Transaction::Transfer { to: stage.home.address("node"), asset, amount }).await?;
+    Disputes::new(account("node")).post_bond("first", amount).await?;
+    let receipt = &conversation.receipts.last().unwrap().receipt;
+    let dispute = Disputes::new(account("consumer")).open(receipt, Amount::from_base_units(100)).await?;
+    for validator in &VALIDATORS[..votes] {
+        Disputes::new(account(validator)).vote(dispute, same).await?;
+    }
+    let (ledger, store) = (stage.home.ledger(), stage.home.store());
+    let evidence = collect(&*ledger, stage.home.genesis(), &*store, &minted.record, &conversation).await?;
+    Ok((evidence, TrustAnchor::of(&*ledger, stage.base.digest())))
+}
+
+fn trust(report: &ReplyProvenance, link: &str) -> Trust {
+    report.links.iter().find(|l| l.name == link).unwrap().trust
+}
+
+const MADE: &str = "adapter and base";
+
+#[test]
+fn a_reply_that_two_thirds_repeated_says_by_whom_and_how_many_of_how_many() {
+    let (evidence, anchor) = block_on(doubted(true, 3)).unwrap();
+    let report = verify(&evidence, &anchor);
+    assert!(report.holds() && trust(&report, MADE) == Trust::Repeated, "{report:?}");
+    let says = says(&report, MADE);
+    assert!(says.contains("repeated by 3 validators with 3 of 4, on 20"), "{says}");
+    // A vote that nobody signed is not told.
+    let mut forged = evidence.clone();
+    let origin = forged.entries.iter_mut().rev().find_map(|included| match &mut included.entry.origin {
+        Origin::Signed { signature, .. } => Some(signature),
+        _ => None,
+    });
+    *origin.unwrap() = Signature::NOT_LOGGED;
+    assert_eq!(broken(&verify(&forged, &anchor)), ["inclusion", MADE]);
+    // Somebody who leaves the set of validators out is found out.
+    let mut fewer = evidence.clone();
+    fewer.genesis.validators.pop_last();
+    assert!(broken(&verify(&fewer, &anchor)).contains(&MADE));
+}
+
+#[test]
+fn a_reply_that_two_thirds_did_not_get_again_is_broken_and_an_undecided_one_is_claimed() {
+    let (evidence, anchor) = block_on(doubted(false, 3)).unwrap();
+    let report = verify(&evidence, &anchor);
+    assert_eq!(broken(&report), [MADE]);
+    assert!(says(&report, MADE).contains("did not get the same: 3 validators with 3 of 4"), "{report:?}");
+    let (evidence, anchor) = block_on(doubted(false, 2)).unwrap();
+    let report = verify(&evidence, &anchor);
+    assert!(report.holds() && trust(&report, MADE) == Trust::Claimed, "{report:?}");
+    assert!(says(&report, MADE).ends_with("disputed, and not decided yet"), "{report:?}");
+}
+
+#[test]
+fn who_repeated_a_reply_tells_the_report_so() {
+    let (good, conversation, anchor) = sold();
+    let receipt = &conversation.receipts.last().unwrap().receipt.receipt;
+    let told = |holds, says| verify(good, anchor).repeated_here(good, receipt, holds, says);
+    let report = told(true, "repeated: the same, bit by bit").unwrap();
+    assert!(report.holds() && trust(&report, MADE) == Trust::Repeated, "{report:?}");
+    assert!(says(&report, MADE).ends_with("; repeated: the same, bit by bit, by you"), "{report:?}");
+    assert_eq!(broken(&told(false, "other words").unwrap()), [MADE]);
+    let first = &conversation.receipts[0].receipt.receipt;
+    assert!(verify(good, anchor).repeated_here(good, first, true, "repeated").is_err());
 }
 
 fn broken(report: &ReplyProvenance) -> Vec<&str> {

@@ -9,6 +9,7 @@
 //! | [`session`] | offers, sessions, vouchers, receipts |
 //! | [`speech`] | terms and receipts of spoken text |
 //! | [`quorum`] | attestations of validators |
+//! | [`dispute`] | nodes' bonds, disputes about replies |
 //! | [`governance`] | parameters, proposals, votes |
 //! | [`ledger`] | one trait; [`ledger::EmbeddedLedger`] keeps it in a folder |
 //! | [`merkle`] | the log's tree (RFC 6962): checkpoints and inclusion |
@@ -24,6 +25,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod agent;
+pub mod dispute;
 pub mod governance;
 pub mod ledger;
 pub mod lineage;

@@ -7,6 +7,7 @@ use lazai_core::seal::SealedKey;
 use lazai_core::sign::signing_digest;
 use lazai_core::*;
 use lazai_settle::Lineage;
+use lazai_settle::dispute::TrainingDoubt;
 use lazai_settle::market::{ContributorShare, Submission};
 use lazai_settle::quorum::{Attestation, ContributorConsent};
 use lazai_settle::session::{Offer, Receipt, SessionRelease, Voucher};
@@ -47,7 +48,7 @@ fn everything_that_is_signed_agrees_with_eth_account() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/eip712.json");
     let vectors: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     // `SealTerms` is checked where it is, in `lazai`.
-    assert_eq!(vectors["vectors"].as_array().unwrap().len(), 13);
+    assert_eq!(vectors["vectors"].as_array().unwrap().len(), 14);
     let (id, node) = ([0xa1; 32], Address::from_bytes([0x33; 20]));
     let (submission, session) = (SubmissionId::from_bytes(id), SessionId::from_bytes(id));
     let (class, version) = (ClassId(7), VersionNumber(2));
@@ -88,6 +89,7 @@ fn everything_that_is_signed_agrees_with_eth_account() {
         cumulative: Amount::from_base_units(10u128.pow(24)),
     };
     check(&vectors, &receipt);
+    check(&vectors, &TrainingDoubt { submission, state: 3, challenger: node });
     check(&vectors, &RecordClaim { submission, record: digest(0xb2) });
     let metadata = VersionMetadata {
         character: "Diva".into(),

@@ -36,6 +36,7 @@ pub mod conformance;
 pub mod consumer;
 pub mod conversation;
 pub mod creator;
+pub mod dispute;
 mod error;
 #[cfg(feature = "train")]
 pub mod exex;

@@ -34,6 +34,7 @@ pub use error::MemoryError;
 use index::Index;
 pub use meaning::Meaning;
 use meaning::Meanings;
+pub(crate) use note::date;
 pub use note::{Recall, Recalled, has_note, without_note};
 pub use recall::Query;
 use sealed::Log;

@@ -5,10 +5,12 @@
 
 mod evidence;
 mod links;
+mod repeated;
 mod turns;
 mod words;
 
 pub use evidence::{CollectError, Evidence, IncludedEntry, MAX_EVIDENCE_BYTES, Spoken, collect};
+pub use repeated::OtherReceipt;
 pub use words::{Words, WordsError};
 
 use lazai_core::{Digest, LedgerId};
@@ -59,6 +61,8 @@ pub enum Trust {
     Proved,
     /// A quorum signed it.
     Attested,
+    /// Named parties computed it again: two thirds of the validators in a dispute, or the reader.
+    Repeated,
     /// One party signed it.
     Claimed,
     /// It does not hold.

@@ -14,6 +14,7 @@ use crate::shell::{cache, root, run, target, without_npm};
 const ARTIFACTS: &[(&str, &str)] = &[
     ("DataAnchoringToken", "DataAnchoringToken.sol"),
     ("DatasetRegistry", "DatasetRegistry.sol"),
+    ("Disputes", "Disputes.sol"),
     ("Dollar", "Tokens.sol"),
     ("GovernanceToken", "GovernanceToken.sol"),
     ("MarketGovernor", "MarketGovernor.sol"),

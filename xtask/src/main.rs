@@ -56,6 +56,8 @@ cargo xtask VERB
   cuda       compiles the code for CUDA as far as types, with NVIDIA's compiler out of Python packages; needs no card
   soak differential
              a million random operations through the Rust market and the contracts
+  soak disputes
+             ten thousand markets of nodes, consumers and validators who lie: nobody honest loses
   soak keys  every circuit of the prover, built again: its keys are the pinned ones
   soak market
              ten thousand whole markets on a chain that reorganises, with crashes, losses and cheats

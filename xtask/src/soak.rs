@@ -22,6 +22,7 @@ const FUZZ_S: u32 = 20 * 60;
 pub fn run(args: &[&str]) -> Result<()> {
     match args.split_first() {
         Some((&"differential", [])) => differential(),
+        Some((&"disputes", [])) => disputes(),
         Some((&"fuzz", names)) => fuzz_all(names),
         Some((&"keys", [])) => keys(),
         Some((&"market", [])) => market(),
@@ -31,7 +32,7 @@ pub fn run(args: &[&str]) -> Result<()> {
         Some((&"replicas", options)) => storm("replicas", "replicas_keep_a_nodes_promises_in_a_storm", options),
         Some((&"schedules", [])) => schedules(),
         _ => bail!(
-            "soak: which one? (differential, fuzz [TARGET ...], keys, market, node, power, proofs, replicas, schedules)"
+            "soak: which one? (differential, disputes, fuzz [TARGET ...], keys, market, node, power, proofs, replicas, schedules)"
         ),
     }
 }
@@ -54,6 +55,28 @@ fn differential() -> Result<()> {
         "machine": machine(), "date": today()?, "markets": MARKETS, "operations": MARKETS * 250, "differences": 0,
     });
     result("differential", &counts)
+}
+
+/// Markets of bonds and disputes, a seed each; and how many make a slice.
+const QUARRELS: u64 = 10_000;
+const SLICE_QUARRELS: u64 = 1_000;
+
+/// Nodes, consumers and validators who lie: see `lazai-settle/tests/disputes_sim.rs`.
+fn disputes() -> Result<()> {
+    let seeds = Seeds {
+        name: "disputes",
+        test: &["--test", "disputes_sim"],
+        counts: "markets:",
+        all: QUARRELS,
+        slice: SLICE_QUARRELS,
+    };
+    let sums = seeds.run()?;
+    let [disputes, upheld, denied, undecided] = [1, 2, 3, 4].map(|n| sums.get(n).copied().unwrap_or(0));
+    let counts = json!({
+        "machine": machine(), "date": today()?, "seeds": QUARRELS, "disputes": disputes, "upheld": upheld, "denied": denied, "undecided": undecided,
+        "violated_invariants": 0,
+    });
+    result("disputes", &counts)
 }
 
 /// Whole markets on a chain that reorganises, a seed each; and how many make a slice.

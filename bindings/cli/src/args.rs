@@ -1,6 +1,7 @@
 //! The command line's arguments.
 
 mod agent;
+mod disputes;
 mod market;
 mod memory;
 mod pay;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 pub(crate) use agent::*;
+pub(crate) use disputes::*;
 pub(crate) use market::*;
 pub(crate) use memory::*;
 pub(crate) use pay::*;
@@ -76,6 +78,10 @@ pub(crate) enum Verb {
     Receipts(Receipts),
     /// Repeats a reply out of its evidence, on its base and its adapter, and tells whether the node made it as it signed.
     Recheck(Recheck),
+    /// Posts, takes back or shows a node's bond, which answers for its replies.
+    Bond(Bond),
+    /// Doubts a reply before the validators, votes on such a doubt, or shows it.
+    Dispute(Dispute),
     /// Prints an account's balance.
     Balance(Balance),
     /// Claims what a character earned, for the account's tokens of its class.
@@ -136,6 +142,15 @@ pub(crate) struct Verify {
     /// The conversation of the evidence, as `chat` keeps it: its last reply must be the evidence's.
     #[arg(long, requires = "evidence")]
     pub words: Option<PathBuf>,
+    /// Evidence for a repeat (JSON), as `receipts --evidence` writes it: the reply is repeated, too.
+    #[arg(long, requires = "evidence", requires = "base", requires = "adapter")]
+    pub recheck: Option<PathBuf>,
+    /// The base model that the reply is repeated on (GGUF, or a folder).
+    #[arg(long, requires = "recheck")]
+    pub base: Option<PathBuf>,
+    /// The folder of the adapter that it is repeated on.
+    #[arg(long, requires = "recheck")]
+    pub adapter: Option<PathBuf>,
     /// A proof of a dataset.
     #[arg(long, requires = "statement", conflicts_with = "evidence")]
     pub proof: Option<PathBuf>,

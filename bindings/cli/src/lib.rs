@@ -16,6 +16,7 @@ mod args;
 mod config;
 mod create;
 mod data;
+mod disputes;
 mod earnings;
 mod facilitator;
 mod local;
@@ -99,6 +100,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, mut input: Box<dyn BufRead 
         Verb::Memory(verb) => memory::memory(verb, &mut out),
         Verb::Receipts(verb) => receipts::receipts(&verb, &mut out),
         Verb::Recheck(verb) => recheck::recheck(&verb, &mut out),
+        Verb::Bond(verb) => disputes::bond(&verb, &mut out),
+        Verb::Dispute(verb) => disputes::dispute(&verb, &mut out),
         Verb::Balance(verb) => money::balance(&verb, &mut out),
         Verb::Claim(verb) => money::claim(&verb, &mut out),
         Verb::Earnings(verb) => earnings::earnings(&verb, &mut out),

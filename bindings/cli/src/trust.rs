@@ -6,6 +6,7 @@ use std::sync::Arc;
 use lazai_facade::native::data::keep_file;
 use lazai_facade::native::model::BaseModel;
 use lazai_facade::native::prove::prove_dataset;
+use lazai_facade::native::recheck::{RecheckSettings, verify_repeated};
 use lazai_facade::native::{Progress, ProgressListener};
 use lazai_facade::{LazaiError, evidence_with_words, verify_evidence, verify_proof};
 
@@ -39,7 +40,15 @@ pub(crate) fn verify(verb: &args::Verify, out: &mut Output<'_>) -> Done {
                 let conversation = conversation.map_err(|e| LazaiError::new("json.malformed", e))?;
                 evidence = evidence_with_words(evidence, conversation)?.into_bytes();
             }
-            let report = verify_evidence(evidence, read(anchor)?).map_err(|error| {
+            let report = match (&verb.recheck, &verb.base, &verb.adapter) {
+                (Some(reply), Some(base), Some(adapter)) => {
+                    let text = |path: &Path| path.to_string_lossy().into_owned();
+                    let how = RecheckSettings::default();
+                    verify_repeated(evidence, read(anchor)?, read(reply)?, text(base), text(adapter), how)
+                }
+                _ => verify_evidence(evidence, read(anchor)?),
+            };
+            let report = report.map_err(|error| {
                 let (evidence, anchor) = (verb.evidence.as_deref().unwrap_or(anchor), anchor);
                 let files = format!("{} against the anchor {}", evidence.display(), anchor.display());
                 LazaiError::new(error.code(), format!("{files}: {}", error.detail()))

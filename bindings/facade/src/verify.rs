@@ -1,7 +1,7 @@
 //! Proofs of datasets, provenance of replies.
 
 use lazai::consumer::Conversation;
-use lazai::provenance::{Evidence, Trust, TrustAnchor};
+use lazai::provenance::{Evidence, ReplyProvenance, Trust, TrustAnchor};
 use lazai::zk::{Proof, Statement, Verifier};
 
 use crate::{JsonBytes, LazaiError, record, words};
@@ -49,6 +49,8 @@ words! {
         Proved,
         /// A quorum signed it.
         Attested,
+        /// Named parties computed it again: two thirds of the validators in a dispute, or the reader.
+        Repeated,
         /// One party signed it.
         Claimed,
         /// It does not hold.
@@ -122,20 +124,25 @@ pub fn verify_proof(statement: Vec<u8>, proof: Vec<u8>) -> Result<ProofFacts, La
 #[cfg_attr(feature = "uniffi", uniffi::export)]
 pub fn verify_evidence(evidence: JsonBytes, anchor: JsonBytes) -> Result<Provenance, LazaiError> {
     let anchor: TrustAnchor = serde_json::from_slice(&anchor)?;
-    let report = lazai::provenance::verify(&Evidence::from_json(&evidence)?, &anchor);
+    Ok(told(lazai::provenance::verify(&Evidence::from_json(&evidence)?, &anchor)))
+}
+
+/// A report, for all languages.
+pub(crate) fn told(report: ReplyProvenance) -> Provenance {
     let holds = report.holds();
     let links = report.links.into_iter().map(|link| ProvenanceLink {
         name: link.name,
         trust: match link.trust {
             Trust::Proved => TrustLevel::Proved,
             Trust::Attested => TrustLevel::Attested,
+            Trust::Repeated => TrustLevel::Repeated,
             Trust::Claimed => TrustLevel::Claimed,
             _ => TrustLevel::Broken,
         },
         says: link.says,
         not_said: link.not_said,
     });
-    Ok(Provenance { holds, links: links.collect() })
+    Provenance { holds, links: links.collect() }
 }
 
 /// Adds the words of a conversation's last reply to its evidence (JSON): everybody who gets the result can read them.

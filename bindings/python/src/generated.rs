@@ -660,6 +660,103 @@ impl Market {
         free(py, || inner.anchor(base_digest))
     }
 
+    /// The bond of a node.
+    ///
+    /// Errors: `hex.…`.
+    fn bond(&self, py: Python<'_>, node: String) -> PyResult<facade::native::disputes::NodeBond> {
+        let inner = self.inner()?;
+        free(py, || inner.bond(node))
+    }
+
+    /// Adds to the signer's bond, as a node. The same label again changes nothing.
+    ///
+    /// Errors: `market`, `ledger…`, `signer.…`, `money.not_decimal`.
+    fn post_bond(&self, py: Python<'_>, signer: Bound<'_, PyAny>, label: String, amount: Units) -> PyResult<()> {
+        let signer = PySigner::of(&signer)?;
+        let inner = self.inner()?;
+        free(py, || block_on(inner.post_bond(signer, label, amount.0)))
+    }
+
+    /// Begins to take a part of the signer's bond back. The same label again changes nothing.
+    ///
+    /// Errors: `market`, `ledger…`, `signer.…`, `money.not_decimal`.
+    fn leave_bond(&self, py: Python<'_>, signer: Bound<'_, PyAny>, label: String, amount: Units) -> PyResult<()> {
+        let signer = PySigner::of(&signer)?;
+        let inner = self.inner()?;
+        free(py, || block_on(inner.leave_bond(signer, label, amount.0)))
+    }
+
+    /// Takes the part of the signer's bond that has left. The same label again changes nothing.
+    ///
+    /// Errors: `market`, `ledger…`, `signer.…`.
+    fn take_bond(&self, py: Python<'_>, signer: Bound<'_, PyAny>, label: String) -> PyResult<()> {
+        let signer = PySigner::of(&signer)?;
+        let inner = self.inner()?;
+        free(py, || block_on(inner.take_bond(signer, label)))
+    }
+
+    /// Doubts the reply that some evidence is of (JSON, as a repeat takes it), with a stake in base units of coins; by its session's consumer
+    /// or payer. Gives the name of the dispute. Nothing of the words goes to the ledger: show the evidence to validators whom you
+    /// trust with the conversation.
+    ///
+    /// Errors: `consumer.receipt`, `consumer.receipt_signature` for evidence that is false, `json.malformed`, `market`, `ledger…`, `signer.…`,
+    /// `money.not_decimal`.
+    fn open_dispute(&self, py: Python<'_>, signer: Bound<'_, PyAny>, evidence: Json, stake: Units) -> PyResult<String> {
+        let signer = PySigner::of(&signer)?;
+        let inner = self.inner()?;
+        free(py, || block_on(inner.open_dispute(signer, evidence.0, stake.0)))
+    }
+
+    /// Doubts a training at one state of its record, with a stake in base units of coins; by the submitter or a contributor. Gives the name of
+    /// the dispute.
+    ///
+    /// Errors: `market`, `ledger…`, `signer.…`, `hex.…`, `money.not_decimal`.
+    fn dispute_training(
+        &self,
+        py: Python<'_>,
+        signer: Bound<'_, PyAny>,
+        submission: String,
+        training_state: u32,
+        stake: Units,
+    ) -> PyResult<String> {
+        let signer = PySigner::of(&signer)?;
+        let inner = self.inner()?;
+        free(py, || block_on(inner.dispute_training(signer, submission, training_state, stake.0)))
+    }
+
+    /// Votes on a dispute, as a validator who repeated the reply or the steps of training: true for the same.
+    ///
+    /// Errors: `market`, `ledger…`, `signer.…`, `hex.…`.
+    fn vote_on_dispute(&self, py: Python<'_>, signer: Bound<'_, PyAny>, dispute: String, same: bool) -> PyResult<()> {
+        let signer = PySigner::of(&signer)?;
+        let inner = self.inner()?;
+        free(py, || block_on(inner.vote_on_dispute(signer, dispute, same)))
+    }
+
+    /// Ends a dispute that was not decided in time; anyone may.
+    ///
+    /// Errors: `market`, `ledger…`, `signer.…`, `hex.…`.
+    fn lapse_dispute(&self, py: Python<'_>, signer: Bound<'_, PyAny>, dispute: String) -> PyResult<()> {
+        let signer = PySigner::of(&signer)?;
+        let inner = self.inner()?;
+        free(py, || block_on(inner.lapse_dispute(signer, dispute)))
+    }
+
+    /// A dispute, by its name.
+    ///
+    /// Errors: `market`, `hex.…`.
+    fn dispute(&self, py: Python<'_>, dispute: String) -> PyResult<facade::native::disputes::Dispute> {
+        let inner = self.inner()?;
+        free(py, || inner.dispute(dispute))
+    }
+
+    /// All disputes.
+    #[getter]
+    fn disputes(&self, py: Python<'_>) -> PyResult<Vec<facade::native::disputes::Dispute>> {
+        let inner = self.inner()?;
+        free(py, || Ok(inner.disputes()))
+    }
+
     /// What share tokens earned, by token and asset: of an owner or of all, of a class or of all.
     ///
     /// Errors: `hex.…`, `market`.
@@ -2027,6 +2124,33 @@ fn verify_proof(py: Python<'_>, statement: Vec<u8>, proof: Vec<u8>) -> PyResult<
     free(py, || facade::verify::verify_proof(statement, proof))
 }
 
+/// Checks the provenance of a reply, as `verify_evidence` does, and repeats the reply out of its own evidence: where it is
+/// the same, the link of adapter and base is `repeated`, by you.
+///
+/// Errors: As `verify_evidence` and `recheck_reply`; `consumer.receipt` also where the one evidence is not of the other's reply.
+#[pyfunction]
+#[pyo3(signature = (evidence, anchor, reply, base, adapter, settings=None))]
+fn verify_repeated(
+    py: Python<'_>,
+    evidence: Json,
+    anchor: Json,
+    reply: Json,
+    base: PathText,
+    adapter: PathText,
+    settings: Option<facade::native::recheck::RecheckSettings>,
+) -> PyResult<facade::verify::Provenance> {
+    free(py, || {
+        facade::native::recheck::verify_repeated(
+            evidence.0,
+            anchor.0,
+            reply.0,
+            base.0,
+            adapter.0,
+            settings.unwrap_or_default(),
+        )
+    })
+}
+
 /// The 32 bytes of a voucher that are signed (EIP-712), as hex.
 ///
 /// Errors: `hex.…`, `money.not_decimal`.
@@ -2193,6 +2317,8 @@ pub(crate) mod _lazai {
     #[pymodule_export]
     use super::verify_proof;
     #[pymodule_export]
+    use super::verify_repeated;
+    #[pymodule_export]
     use super::voucher_digest;
     #[pymodule_export]
     use super::voucher_typed_data;
@@ -2252,6 +2378,12 @@ pub(crate) mod _lazai {
     use lazai_facade::native::data::FileKind;
     #[pymodule_export]
     use lazai_facade::native::data::ReadDialogue;
+    #[pymodule_export]
+    use lazai_facade::native::disputes::Dispute;
+    #[pymodule_export]
+    use lazai_facade::native::disputes::DisputeState;
+    #[pymodule_export]
+    use lazai_facade::native::disputes::NodeBond;
     #[pymodule_export]
     use lazai_facade::native::earnings::NodeEarnings;
     #[pymodule_export]

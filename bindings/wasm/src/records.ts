@@ -46,9 +46,10 @@ export type TokenCheck = "bounded" | "counted";
 /** The kind of trust that a link rests on.
  * - `proved`: A verifier checked it, here and now.
  * - `attested`: A quorum signed it.
+ * - `repeated`: Named parties computed it again: two thirds of the validators in a dispute, or the reader.
  * - `claimed`: One party signed it.
  * - `broken`: It does not hold. */
-export type TrustLevel = "proved" | "attested" | "claimed" | "broken";
+export type TrustLevel = "proved" | "attested" | "repeated" | "claimed" | "broken";
 
 /** A consumer's report of a character. */
 export interface CharacterReport {

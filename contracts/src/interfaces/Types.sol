@@ -132,3 +132,22 @@ struct Offer {
     // Which of the node's series of offers it belongs to: beginning the next one revokes this.
     uint64 series;
 }
+
+/// @notice What a node claims of one reply.
+struct Receipt {
+    bytes32 session;
+    // The reply's number in the session, from 1.
+    uint32 turn;
+    bytes32 requestDigest;
+    bytes32 replyDigest;
+    uint64 promptTokens;
+    uint64 completionTokens;
+    bytes32 tokenizerDigest;
+    uint32 temperatureMilli;
+    uint32 topPMilli;
+    uint64 seed;
+    bytes32 baseDigest;
+    bytes32 adapterDigest;
+    // What is owed for the session, this reply included.
+    uint128 cumulative;
+}

@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {Attestation, ContributorConsent, Offer, Share, Submission, VersionMetadata} from "../interfaces/Types.sol";
+import {
+    Attestation,
+    ContributorConsent,
+    Offer,
+    Receipt,
+    Share,
+    Submission,
+    VersionMetadata
+} from "../interfaces/Types.sol";
 
 /// @title What is signed in the market: EIP-712 structs and their verification
 /// @notice All contracts of a market share one domain: name "LazAI Market", version "1", the chain's id, and the
@@ -23,6 +31,9 @@ library Signed {
     );
     bytes32 private constant OFFER_TYPEHASH = keccak256(
         "Offer(address node,uint64 class,uint32 version,address asset,uint128 promptPrice,uint128 completionPrice,uint32 promptCeiling,uint32 completionCeiling,uint64 sessionSeconds,uint64 validUntil,uint128 minDeposit,uint128 quotaDeposit,uint64 series)"
+    );
+    bytes32 private constant RECEIPT_TYPEHASH = keccak256(
+        "Receipt(bytes32 session,uint32 turn,bytes32 requestDigest,bytes32 replyDigest,uint64 promptTokens,uint64 completionTokens,bytes32 tokenizerDigest,uint32 temperatureMilli,uint32 topPMilli,uint64 seed,bytes32 baseDigest,bytes32 adapterDigest,uint128 cumulative)"
     );
     bytes32 private constant RECORD_TYPEHASH = keccak256("TrainingRecord(bytes32 submission,bytes32 record)");
     bytes32 private constant RELEASE_TYPEHASH = keccak256("SessionRelease(bytes32 session,uint128 redeemed)");
@@ -84,6 +95,11 @@ library Signed {
     function hash(Offer calldata o) internal pure returns (bytes32) {
         // A struct of static members is encoded as its members are: EIP-712's encodeData.
         return keccak256(abi.encode(OFFER_TYPEHASH, o));
+    }
+
+    /// @notice What a node signs about one reply.
+    function hash(Receipt calldata r) internal pure returns (bytes32) {
+        return keccak256(abi.encode(RECEIPT_TYPEHASH, r));
     }
 
     /// @notice What the ExEx signs about its training.

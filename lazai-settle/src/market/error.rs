@@ -46,6 +46,9 @@ pub enum MarketError {
     /// More is asked for than was deposited.
     #[error("session {session}: {cumulative} exceeds the deposit of {deposit}")]
     DepositExceeded { session: SessionId, cumulative: Amount, deposit: Amount },
+    /// A dispute that cannot be, or cannot be decided so now.
+    #[error("dispute {dispute}: {reason}")]
+    DisputeRefused { dispute: Digest, reason: &'static str },
     /// An id that was used before.
     #[error("{what} {id} exists")]
     Exists { what: &'static str, id: Digest },
@@ -85,6 +88,9 @@ pub enum MarketError {
     /// Only somebody else may do this.
     #[error("{sender} is not {role}")]
     NotAllowed { sender: Address, role: &'static str },
+    /// The market on this chain was deployed without a contract that this needs.
+    #[error("this market has no {contract}")]
+    NotDeployed { contract: &'static str },
     /// An offer is no longer valid.
     #[error("offer ended at {valid_until_s}, now is {now_s}")]
     OfferExpired { valid_until_s: u64, now_s: u64 },
@@ -158,6 +164,9 @@ pub enum MarketError {
     /// No such class.
     #[error("no class {class}")]
     UnknownClass { class: ClassId },
+    /// No such dispute.
+    #[error("no dispute {dispute}")]
+    UnknownDispute { dispute: Digest },
     /// No such proposal.
     #[error("no proposal {proposal}")]
     UnknownProposal { proposal: ProposalId },

@@ -5,6 +5,7 @@ use lazai_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::dispute::Outcome;
 use crate::governance::Measure;
 use crate::split::{RevenueSplit, Split};
 
@@ -20,6 +21,12 @@ pub enum Event {
     AssetAccepted { asset: Asset },
     /// A validator's verdict was counted.
     Attested { submission: SubmissionId, validator: Address, accepted: bool },
+    /// A part of a node's bond is leaving.
+    BondLeaving { node: Address, amount: Amount, available_at_s: u64 },
+    /// A node added to its bond.
+    BondPosted { node: Address, amount: Amount },
+    /// A node took the part of its bond that had left.
+    BondTaken { node: Address, amount: Amount },
     /// A verdict was challenged.
     Challenged { submission: SubmissionId, validator: Address, challenger: Address, deadline_s: u64 },
     /// A challenge was decided: by vote, or denied because it was not upheld in time.
@@ -30,6 +37,19 @@ pub enum Event {
     Claimed { token: TokenId, to: Address, asset: Asset, amount: Amount },
     /// A class was created.
     ClassCreated { class: ClassId, owner: Address, anchored: bool },
+    /// A dispute ended. The winner has this part of the loser's stake, the pool the rest.
+    DisputeDecided { dispute: Digest, outcome: Outcome, reward: Amount },
+    /// A receipt was disputed.
+    DisputeOpened {
+        dispute: Digest,
+        session: SessionId,
+        node: Address,
+        challenger: Address,
+        stake: Amount,
+        deadline_s: u64,
+    },
+    /// A validator voted on a dispute: true for what was repeated.
+    DisputeVoted { dispute: Digest, validator: Address, same: bool },
     /// A proposal was put into force.
     Executed { proposal: ProposalId },
     /// A share token's expiry was observed: it earns no more.
@@ -79,6 +99,16 @@ pub enum Event {
     SubmissionRefused { submission: SubmissionId, reason: String },
     /// A dataset was submitted.
     Submitted { submission: SubmissionId, submitter: Address, exex: Address, deadline_s: u64 },
+    /// A training was disputed.
+    TrainingDisputed {
+        dispute: Digest,
+        exex: Address,
+        challenger: Address,
+        submission: SubmissionId,
+        state: u32,
+        stake: Amount,
+        deadline_s: u64,
+    },
     /// A token changed hands.
     TransferToken { token: TokenId, from: Address, to: Address },
     /// Money changed hands.

@@ -3,11 +3,13 @@
 //! [`Market::apply`] takes a signed transaction and the time, and gives events or an error; on error nothing has
 //! changed. Each phase of the scenario has a file: `datasets` (submit, refuse), `validators` (attest, stake, challenge),
 //! `tokens` (mint, transfer), `revenue` (settle, pass on, claim), `sessions` (open, top up, redeem, close), `sales` (pay at
-//! once), `funds` (sponsor quota), `votes` (propose, vote, execute), `measures` (carry out governance). The contracts do the same, and
-//! random operations through both check that.
+//! once), `funds` (sponsor quota), `bonds` and `disputes` (nodes answer for their replies), `votes` (propose, vote, execute), `measures` (carry
+//! out governance). The contracts do the same, and random operations through both check that.
 
+mod bonds;
 mod class;
 mod datasets;
+mod disputes;
 mod error;
 mod event;
 mod funds;
@@ -71,13 +73,21 @@ impl Market {
             Transaction::CloseSession { session } => self.close_session(now_s, sender, *session),
             Transaction::CloseTogether { session, release } => self.close_together(sender, *session, release),
             Transaction::CreateClass => Ok(self.create_class(sender)),
+            Transaction::DisputeTraining { submission, state, stake } => {
+                self.dispute_training(now_s, sender, *submission, *state, *stake)
+            }
             Transaction::Execute { proposal } => self.execute(now_s, sender, *proposal),
+            Transaction::LapseDispute { dispute } => self.lapse_dispute(now_s, *dispute),
+            Transaction::LeaveBond { amount } => self.leave_bond(now_s, sender, *amount),
             Transaction::LapseChallenge { submission, validator } => {
                 self.lapse_challenge(now_s, *submission, *validator)
             }
             Transaction::Mint { metadata, record_signature } => self.mint(now_s, sender, metadata, record_signature),
             Transaction::MintToken { class, to, value, shares, expire_at_s } => {
                 self.mint_token(now_s, sender, *class, *to, *value, *shares, *expire_at_s)
+            }
+            Transaction::OpenDispute { receipt, signature, stake } => {
+                self.open_dispute(now_s, sender, receipt, signature, *stake)
             }
             Transaction::OpenSession { nonce, consumer, offer, offer_signature, payment } => {
                 self.open_session(now_s, sender, *nonce, *consumer, offer, offer_signature, *payment)
@@ -86,6 +96,7 @@ impl Market {
             Transaction::Pay { node, class, version, asset, amount } => {
                 self.pay(now_s, sender, *node, *class, *version, *asset, *amount)
             }
+            Transaction::PostBond { amount } => self.post_bond(sender, *amount),
             Transaction::Propose(measure) => self.propose(now_s, sender, measure),
             Transaction::RecordUsage { token, metric, amount } => {
                 self.record_usage(now_s, sender, *token, *metric, *amount)
@@ -102,6 +113,7 @@ impl Market {
             }
             Transaction::Stake { amount } => self.stake(sender, *amount),
             Transaction::Submit(submission) => self.submit(now_s, sender, submission),
+            Transaction::TakeBond => self.take_bond(now_s, sender),
             Transaction::TopUp { session, amount } => self.top_up(now_s, sender, *session, *amount),
             Transaction::Transfer { to, asset, amount } => self.transfer(sender, *to, *asset, *amount),
             Transaction::TransferToken { token, to } => self.transfer_token(sender, *token, *to),
@@ -112,6 +124,7 @@ impl Market {
             Transaction::VoteOnChallenge { submission, validator, upheld } => {
                 self.vote_on_challenge(now_s, sender, *submission, *validator, *upheld)
             }
+            Transaction::VoteOnDispute { dispute, same } => self.vote_on_dispute(now_s, sender, *dispute, *same),
             Transaction::WithdrawStake => self.withdraw_stake(now_s, sender),
             Transaction::WithdrawVersion { class, version } => self.withdraw_version(sender, *class, *version),
         }

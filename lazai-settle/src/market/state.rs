@@ -14,6 +14,7 @@ use super::class::{Class, Token};
 use super::funds::Fund;
 use super::genesis::{Genesis, POOL};
 use super::submission::SubmissionState;
+use crate::dispute::{Bond, Dispute};
 use crate::governance::{Params, Proposal};
 use crate::quorum::{Stake, ValidatorSet, validator_set_digest};
 use crate::session::Session;
@@ -40,6 +41,9 @@ pub struct Market {
     pub(super) classes: OrdMap<ClassId, Class>,
     pub(super) tokens: OrdMap<TokenId, Token>,
     pub(super) sessions: OrdMap<SessionId, Session>,
+    pub(super) bonds: OrdMap<Address, Bond>,
+    /// By the hash of the receipt, or of the doubt.
+    pub(super) disputes: OrdMap<Digest, Dispute>,
     pub(super) funds: OrdMap<(ClassId, Asset), Fund>,
     /// The series that a node's offers must name, if it is not 0.
     pub(super) series: OrdMap<Address, u64>,
@@ -84,6 +88,8 @@ impl Market {
             classes: OrdMap::new(),
             tokens: OrdMap::new(),
             sessions: OrdMap::new(),
+            bonds: OrdMap::new(),
+            disputes: OrdMap::new(),
             funds: OrdMap::new(),
             series: OrdMap::new(),
             proposals: OrdMap::new(),
@@ -231,6 +237,23 @@ impl Market {
         self.sessions.get(&id)
     }
 
+    /// The bond of a node.
+    #[must_use]
+    pub fn bond_of(&self, node: Address) -> Bond {
+        self.bonds.get(&node).copied().unwrap_or_default()
+    }
+
+    /// A dispute, by the hash of its receipt, or of the doubt.
+    #[must_use]
+    pub fn dispute(&self, id: Digest) -> Option<&Dispute> {
+        self.disputes.get(&id)
+    }
+
+    /// All disputes.
+    pub fn disputes(&self) -> impl Iterator<Item = (Digest, &Dispute)> {
+        self.disputes.iter().map(|(id, dispute)| (*id, dispute))
+    }
+
     /// The fund of a class for its quota.
     #[must_use]
     pub fn fund(&self, class: ClassId, asset: Asset) -> Fund {
@@ -260,7 +283,7 @@ impl Market {
         self.proposals.get(&id)
     }
 
-    /// The total of an asset: balances, funds, deposits, unclaimed revenue, stakes, bonds. Only amounts that
+    /// The total of an asset: balances, funds, deposits, unclaimed revenue, stakes, bonds, disputes. Only amounts that
     /// [cross](Market::cross) to or from a chain change it.
     ///
     /// # Errors
@@ -275,7 +298,9 @@ impl Market {
         let at_stake = self.stakes.values().flat_map(|s| [s.bonded, s.unbonding]);
         let challenges = self.submissions.values().flat_map(|s| s.challenges.values());
         let bonds = challenges.filter(|c| c.open).map(|c| c.bond);
-        let staked = at_stake.chain(bonds).filter(|_| asset == Asset::NATIVE);
+        let of_nodes = self.bonds.values().flat_map(|bond| [bond.bonded, bond.leaving, bond.locked]);
+        let at_risk = self.disputes.values().filter(|d| d.outcome.is_none()).map(|d| d.stake);
+        let staked = at_stake.chain(bonds).chain(of_nodes).chain(at_risk).filter(|_| asset == Asset::NATIVE);
         let mut total = Amount::ZERO;
         for amount in held.chain(funds).chain(staked).map(Ok).chain(accrued).chain(deposited) {
             total = total.checked_add(amount?)?;

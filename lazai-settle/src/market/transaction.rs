@@ -15,7 +15,7 @@ use super::error::MarketError;
 use crate::governance::Measure;
 use crate::lineage::Lineage;
 use crate::quorum::Verdict;
-use crate::session::{Offer, SessionPayment, Voucher};
+use crate::session::{Offer, Receipt, SessionPayment, Voucher};
 
 /// A dataset, submitted for validation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,10 +125,16 @@ pub enum Transaction {
     CloseTogether { session: lazai_core::SessionId, release: Signature },
     /// Creates a class of one's own: without versions, so without sessions.
     CreateClass,
+    /// Doubts the training of what was minted at one state of its record, with a stake; by the submitter or a contributor.
+    DisputeTraining { submission: SubmissionId, state: u32, stake: Amount },
     /// Puts a proposal with a majority into force.
     Execute { proposal: ProposalId },
     /// Ends a challenge whose vote is over: it was not upheld, so it is denied. Anyone may.
     LapseChallenge { submission: SubmissionId, validator: Address },
+    /// Ends a dispute that was not decided in time; by anyone.
+    LapseDispute { dispute: Digest },
+    /// Begins to take a bond back.
+    LeaveBond { amount: Amount },
     /// Mints the model of an accepted submission, as a version of the class that the submission names.
     Mint { metadata: VersionMetadata, record_signature: Signature },
     /// Mints a token; by the owner of the class. In classes whose shares come from submissions, only without shares.
@@ -138,8 +144,12 @@ pub enum Transaction {
     /// Passes revenue of later versions on: this version's part goes to its shares, and the part of the version that it
     /// comes after goes there. Anyone may.
     PassRevenue { class: ClassId, version: VersionNumber, asset: Asset },
+    /// Doubts a receipt of a node, with a stake; by its session's consumer or payer.
+    OpenDispute { receipt: Receipt, signature: Signature, stake: Amount },
     /// Pays a node for replies of a version at once, without a session: split as a redeemed increment is.
     Pay { node: Address, class: ClassId, version: VersionNumber, asset: Asset, amount: Amount },
+    /// Adds to the sender's bond, which answers for its replies.
+    PostBond { amount: Amount },
     /// Proposes a measure.
     Propose(Measure),
     /// Takes quota off a token.
@@ -160,6 +170,8 @@ pub enum Transaction {
     Stake { amount: Amount },
     /// Submits a dataset.
     Submit(Submission),
+    /// Takes the part of a bond that has left.
+    TakeBond,
     /// Adds to the deposit of a session; by its payer, until its deadline.
     TopUp { session: lazai_core::SessionId, amount: Amount },
     /// Moves money.
@@ -176,6 +188,8 @@ pub enum Transaction {
     Vote { proposal: ProposalId, in_favour: bool },
     /// The word of a validator other than the accused on a challenged verdict.
     VoteOnChallenge { submission: SubmissionId, validator: Address, upheld: bool },
+    /// The word of a validator on a disputed reply: the same, or another.
+    VoteOnDispute { dispute: Digest, same: bool },
     /// Takes stake back that has unbonded.
     WithdrawStake,
     /// Takes a version out of service for new sessions; by the owner of the class.

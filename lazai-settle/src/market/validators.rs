@@ -382,7 +382,7 @@ impl Market {
 }
 
 /// Refuses a stake of zero.
-fn check_some(account: Address, amount: Amount) -> Result<(), MarketError> {
+pub(super) fn check_some(account: Address, amount: Amount) -> Result<(), MarketError> {
     let needed = Amount::from_base_units(1);
     if amount >= needed { Ok(()) } else { Err(MarketError::InsufficientStake { account, available: amount, needed }) }
 }

@@ -16,8 +16,8 @@ use revm::state::AccountInfo;
 use revm::{ExecuteCommitEvm, MainBuilder, MainContext, MainnetEvm};
 
 pub use lazai_settle::ledger::evm::abi::{
-    Balances, DataAnchoringToken, DatasetRegistry, MarketParameters, Settlement, Tills, ValidatorQuorum, ValidatorSet,
-    from_evm, to_evm,
+    Balances, DataAnchoringToken, DatasetRegistry, Disputes, MarketParameters, Settlement, Tills, ValidatorQuorum,
+    ValidatorSet, from_evm, to_evm,
 };
 
 sol!(Dollar, "../lazai-settle/artifacts/Dollar.json");
@@ -41,6 +41,7 @@ pub struct Chain {
     pub settlement: EvmAddress,
     pub dollar: EvmAddress,
     pub tills: EvmAddress,
+    pub disputes: EvmAddress,
     pub gas: u64,
     /// What a node would tell of it: each transaction is a block of its own.
     pub tape: std::sync::Arc<super::tape::Tape>,
@@ -78,6 +79,7 @@ impl Chain {
             settlement: deployer.create(5),
             dollar: deployer.create(0),
             tills: deployer.create(6),
+            disputes: deployer.create(7),
             gas: 0,
             tape: Default::default(),
             now_s,
@@ -116,6 +118,12 @@ impl Chain {
         chain.deploy(deployer, &Settlement::BYTECODE, constructor.abi_encode());
         let constructor = Tills::constructorCall { settlement_: chain.settlement };
         chain.deploy(deployer, &Tills::BYTECODE, constructor.abi_encode());
+        let constructor = Disputes::constructorCall {
+            parameters_: chain.parameters,
+            quorum_: chain.quorum,
+            settlement_: chain.settlement,
+        };
+        chain.deploy(deployer, &Disputes::BYTECODE, constructor.abi_encode());
         for person in everyone {
             let give = Dollar::giveCall { to: to_evm(person), amount: U256::from(WALLET) };
             chain.must(from_evm(deployer), chain.dollar, 0, &give);

@@ -1,6 +1,7 @@
 //! Everything that both markets hold, compared.
 
 use lazai_core::*;
+use lazai_settle::ledger::evm::disputes::outcome_of;
 use lazai_settle::market::{Pot, SubmissionStatus};
 use revm::primitives::{Address as EvmAddress, U256};
 
@@ -18,12 +19,14 @@ pub fn all(w: &mut World, when: &str) {
     classes(w, when);
     sessions(w, when);
     validation(w, when);
+    disputes(w, when);
 }
 
 fn money(w: &mut World, when: &str) {
     let accounts: Vec<Address> = (0..PEOPLE).map(|n| w.address(n)).chain([w.governance]).collect();
     for asset in [Asset::NATIVE, w.chain.asset(false)] {
         let (settlement, quorum, dollar) = (w.chain.settlement, w.chain.quorum, w.chain.dollar);
+        let disputes = w.chain.disputes;
         for &account in &accounts {
             let call = Settlement::balanceOfCall { account: to_evm(account), asset: to_evm(asset.0) };
             let found = w.chain.ask(settlement, &call);
@@ -31,7 +34,7 @@ fn money(w: &mut World, when: &str) {
         }
         // All that there is, is in the contracts.
         let held = if asset == Asset::NATIVE {
-            w.chain.coins(settlement) + w.chain.coins(quorum)
+            w.chain.coins(settlement) + w.chain.coins(quorum) + w.chain.coins(disputes)
         } else {
             w.chain.ask(dollar, &Dollar::balanceOfCall { account: settlement })
         };
@@ -161,5 +164,38 @@ fn validation(w: &mut World, when: &str) {
             _ => 1,
         };
         assert_eq!(entry.status, ours, "{when}: registry on {id}");
+    }
+}
+
+fn disputes(w: &mut World, when: &str) {
+    let contract = w.chain.disputes;
+    for who in 0..PEOPLE {
+        let node = w.address(who);
+        let found = w.chain.ask(contract, &Disputes::bondOfCall { node: to_evm(node) });
+        let ours = w.market.bond_of(node);
+        let theirs = (found.bonded, found.leaving, found.locked, found.availableAt);
+        let units = |amount: Amount| amount.base_units();
+        let ours = (units(ours.bonded), units(ours.leaving), units(ours.locked), ours.available_at_s);
+        assert_eq!(theirs, ours, "{when}: bond of {node}");
+    }
+    for id in w.quarrels.clone() {
+        let found = w.chain.ask(contract, &Disputes::disputeOfCall { id: id32(id.as_bytes()) });
+        let Some(ours) = w.market.dispute(id) else {
+            assert_eq!(found.outcome, 0, "{when}: dispute {id}");
+            continue;
+        };
+        assert_eq!(outcome_of(found.outcome), ours.outcome, "{when}: outcome of {id}");
+        let tally = ours.tally();
+        assert_eq!(
+            (found.stake, found.fromLeaving, found.deadline, found.params, from_evm(found.challenger)),
+            (ours.stake.base_units(), ours.from_leaving.base_units(), ours.deadline_s, ours.params.0, ours.challenger),
+            "{when}: dispute {id}"
+        );
+        let silent = found.eligible - found.sameWeight - found.otherWeight;
+        assert_eq!(
+            (found.sameWeight, found.otherWeight, silent, found.totalWeight),
+            (tally.same, tally.other, tally.silent, tally.total),
+            "{when}: votes on {id}"
+        );
     }
 }

@@ -133,6 +133,7 @@ pub fn read_on(w: &World, folder: Option<&Path>, asked: &Asked) -> EvmLedger {
     let chain = &w.chain;
     let contracts = Contracts {
         tills: Some(from_evm(chain.tills)),
+        disputes: Some(from_evm(chain.disputes)),
         parameters: from_evm(chain.parameters),
         quorum: from_evm(chain.quorum),
         registry: from_evm(chain.registry),

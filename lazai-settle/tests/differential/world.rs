@@ -11,7 +11,7 @@ use lazai_settle::governance::Measure;
 use lazai_settle::ledger::evm::abi;
 use lazai_settle::market::{Class, ContributorShare, Submission};
 use lazai_settle::quorum::ContributorConsent;
-use lazai_settle::session::Offer;
+use lazai_settle::session::{Offer, Receipt};
 use lazai_settle::{Genesis, Lineage, Market, Params, RevenueSplit};
 
 use super::chain::Chain;
@@ -41,6 +41,10 @@ pub struct World {
     pub submissions: Vec<SubmissionId>,
     pub sessions: BTreeMap<SessionId, Tried>,
     pub tried: Vec<SessionId>,
+    /// Receipts that were disputed, or tried to be.
+    pub doubted: Vec<Receipt>,
+    /// Disputes about these, and about trainings: their names.
+    pub quarrels: Vec<Digest>,
     pub nonce: u64,
     /// The numbers of signed transfers that were made, with who made them.
     pub paid_nonces: BTreeSet<(usize, Digest)>,
@@ -92,6 +96,8 @@ impl World {
             submissions: Vec::new(),
             sessions: BTreeMap::new(),
             tried: Vec::new(),
+            doubted: Vec::new(),
+            quarrels: Vec::new(),
             nonce: 0,
             paid_nonces: BTreeSet::new(),
             careful: false,

@@ -140,7 +140,7 @@ impl Meter<'_> {
 }
 
 /// The day of a time (UTC), as in 2027-01-31.
-fn date(at_s: u64) -> String {
+pub(crate) fn date(at_s: u64) -> String {
     // Howard Hinnant's civil_from_days, for days from 1970 on.
     let days = at_s / 86_400 + 719_468;
     let (era, day) = (days / 146_097, days % 146_097);

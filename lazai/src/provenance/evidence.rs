@@ -1,7 +1,10 @@
 //! Gathering evidence from a ledger and a store.
 
+use std::collections::BTreeSet;
+
 use lazai_core::record::TrainingRecord;
-use lazai_core::{Digest, SessionId, SubmissionId};
+use lazai_core::{Digest, SessionId, SubmissionId, TypedData};
+use lazai_settle::dispute::{Dispute, Subject};
 use lazai_settle::governance::Measure;
 use lazai_settle::ledger::{Ledger, LedgerError};
 use lazai_settle::market::{Event, Genesis, Submission, Transaction};
@@ -193,11 +196,17 @@ pub async fn collect(
     conversation: &Conversation,
 ) -> Result<Evidence, CollectError> {
     let submission = record.submission;
+    let receipts = conversation.receipts.iter().map(|reply| reply.receipt.receipt.hash_struct());
+    let of_training = |(id, dispute): (Digest, &Dispute)| match &dispute.subject {
+        Subject::Training(doubt) if doubt.submission == submission => Some(id),
+        _ => None,
+    };
+    let doubts: BTreeSet<Digest> = receipts.chain(ledger.market().disputes().filter_map(of_training)).collect();
     let mut entries = Vec::new();
     let size = ledger.checkpoint().size;
     for notice in ledger.notices(&Cursor::new()).await? {
         let (_, Some(new)) = notice.parts() else { continue };
-        let counts = |entry: &Entry| entry.index < size && belongs(entry, submission, conversation.session);
+        let counts = |entry: &Entry| entry.index < size && belongs(entry, submission, conversation.session, &doubts);
         for entry in new.entries.into_iter().filter(counts) {
             let found = ledger.entry(entry.index).await?;
             let (entry, inclusion) = found.ok_or(CollectError::Missing { what: "ledger entry" })?;
@@ -223,8 +232,8 @@ pub async fn collect(
     })
 }
 
-/// Tells whether an entry belongs to the story of a submission and a session.
-fn belongs(entry: &Entry, submission: SubmissionId, session: SessionId) -> bool {
+/// Tells whether an entry belongs to the story of a submission, a session, and disputes about them.
+fn belongs(entry: &Entry, submission: SubmissionId, session: SessionId, doubts: &BTreeSet<Digest>) -> bool {
     // Validator sets, past and present.
     if entry.events.iter().any(|event| matches!(event, Event::ValidatorSet { .. })) {
         return true;
@@ -241,6 +250,9 @@ fn belongs(entry: &Entry, submission: SubmissionId, session: SessionId) -> bool 
         Transaction::Mint { metadata, .. } => metadata.submission == submission,
         Transaction::OpenSession { .. } => opened_session(entry) == Some(session),
         Transaction::Redeem { voucher, .. } => voucher.session == session,
+        Transaction::OpenDispute { receipt, .. } => receipt.session == session,
+        Transaction::DisputeTraining { submission: of, .. } => *of == submission,
+        Transaction::VoteOnDispute { dispute, .. } | Transaction::LapseDispute { dispute } => doubts.contains(dispute),
         Transaction::Execute { .. } => true,
         _ => false,
     }

@@ -12,8 +12,9 @@ use lazai_settle::{RevenueSplit, merkle};
 use lazai_zk::opening::prompts_root;
 
 use super::evidence::{Evidence, opened_session};
+use super::repeated::Disputed;
 use super::turns::turns;
-use super::{Link, Trust, TrustAnchor};
+use super::{Link, Trust, TrustAnchor, repeated};
 
 /// A link's finding and its trust, or the reason why it is broken.
 type Outcome = Result<(Trust, String), String>;
@@ -26,7 +27,11 @@ pub(super) fn walk(evidence: &Evidence, anchor: &TrustAnchor) -> Vec<Link> {
         ("receipt", walk.receipt(), "that the node generated these words as it says"),
         ("voucher and price", walk.voucher(), "that the tokens were worth their price"),
         ("access", walk.access(), "that the person at the other end is of the minimum age"),
-        ("adapter and base", walk.adapter(), "that the node really ran this adapter: it is the node's word"),
+        (
+            repeated::LINK,
+            walk.adapter(),
+            "that the node really ran this adapter: unless it was repeated, it is the node's word",
+        ),
         ("training record", walk.record(), "that training was done as recorded: it is the ExEx's word"),
         ("dataset", walk.dataset(), "that contributors are who their names say, and wrote what they signed"),
         ("proof", walk.proof(), "that the dataset is any good, or that training used it"),
@@ -217,7 +222,12 @@ impl<'a> Walk<'a> {
         let base = self.anchor.base;
         let same = receipt.base_digest == base && metadata.base.digest == base;
         must(same, format!("base is {}, you trust {base}", metadata.base.digest))?;
-        Ok((Trust::Claimed, format!("adapter {used} on {}", metadata.base.name)))
+        let named = format!("adapter {used} on {}", metadata.base.name);
+        Ok(match repeated::on_ledger(self.evidence, self.anchor, receipt)? {
+            Disputed::Same(by) => (Trust::Repeated, format!("{named}; repeated by {by}")),
+            Disputed::Undecided(None) => (Trust::Claimed, named),
+            Disputed::Undecided(Some(so)) => (Trust::Claimed, format!("{named}; {so}")),
+        })
     }
 
     fn record(&self) -> Outcome {
@@ -245,10 +255,10 @@ impl<'a> Walk<'a> {
         let claim = RecordClaim { submission: metadata.submission, record: found };
         self.logged(signature, &claim, metadata.exex).map_err(|e| format!("record: {e}"))?;
         must(entry.sender == metadata.exex, "minted by somebody else than its ExEx")?;
-        Ok((
-            Trust::Claimed,
-            format!("ExEx {} signed {} steps over {} tokens", metadata.exex, record.steps, record.tokens),
-        ))
+        let again = repeated::training(self.evidence, self.anchor, metadata.submission)?;
+        let again = again.map_or_else(String::new, |again| format!("; {again}"));
+        let says = format!("ExEx {} signed {} steps over {} tokens{again}", metadata.exex, record.steps, record.tokens);
+        Ok((Trust::Claimed, says))
     }
 
     fn dataset(&self) -> Outcome {

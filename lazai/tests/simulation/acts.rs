@@ -21,7 +21,7 @@ use pollster::block_on;
 
 use super::network::{COIN, made_up};
 use super::world::{HONEST, Process, Refusal, VALIDATORS, VOTERS, World, address, params, signer};
-use super::{crowd, garbage, talk, villains};
+use super::{crowd, garbage, quarrels, talk, villains};
 
 /// What every validator puts at stake at first.
 pub const STAKE: u128 = 5_000;
@@ -57,7 +57,7 @@ pub fn random(w: &mut World) {
             w.doom(process);
         }
     }
-    match w.dice.below(27) {
+    match w.dice.below(29) {
         0 | 1 => {
             let good = !w.dice.one_in(3);
             submit(w, good);
@@ -77,6 +77,7 @@ pub fn random(w: &mut World) {
         22 if w.dice.one_in(2) => villains::mint_quota(w),
         23 | 24 => crowd::ask_at_once(w),
         25 | 26 => garbage::throw(w),
+        27 | 28 => quarrels::quarrel(w),
         _ => {
             let seconds = w.dice.below(4_000);
             w.chain.lock().unwrap().leap(seconds);

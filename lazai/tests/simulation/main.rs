@@ -5,7 +5,7 @@
 //! Who is there, beside the honest: a node that overcharges and steals; a validator that lies and equivocates; one that
 //! abstains and has the honest accused; consumers who spend twice, who ask many times at once, and who ask for the end at every bad
 //! moment; a creator who withdraws versions and mints quota; a stranger with garbage; a provider of the chain that lies to
-//! one process. Whatever happens, the invariants at the end of this file hold.
+//! one process; nodes that answer for replies with bonds, and those who doubt them rightly or not. Whatever happens, the invariants at the end of this file hold.
 //!
 //! A slice runs here; `cargo xtask soak market` runs ten thousand. A failure names its seed:
 //! `LAZAI_MARKET_SEED=n cargo test -p lazai --features evm --test simulation`.
@@ -22,6 +22,7 @@ mod lies;
 mod network;
 mod node;
 mod people;
+mod quarrels;
 mod sales;
 mod settled;
 mod talk;
@@ -109,7 +110,9 @@ fn money(w: &mut World, coins_before: U256) {
     let chain = w.chain.lock().unwrap();
     assert_eq!(chain::all_coins(&chain), coins_before, "coins of everybody");
     let contracts = w.deployment.contracts;
-    let held = chain.coins(to_evm(contracts.settlement)) + chain.coins(to_evm(contracts.quorum));
+    let disputes = to_evm(contracts.disputes.expect("it was deployed"));
+    let held =
+        chain.coins(to_evm(contracts.settlement)) + chain.coins(to_evm(contracts.quorum)) + chain.coins(disputes);
     assert_eq!(held, U256::from(market.total(COIN).unwrap().base_units()), "coins that the contracts hold");
     let accounts: Vec<Address> =
         ["creator", "writer", "exex", "node", "crook", "consumer", "cheat", "reporter", "second account", "liar"]

@@ -11,6 +11,7 @@
 //! | [`exex`] | the execution node: follows, fine-tunes, mints |
 //! | [`agent`] | characters in registries of agents |
 //! | [`dat`] | tokens, their earnings, provenance of replies |
+//! | [`disputes`] | bonds of nodes, disputes about replies |
 //! | [`earnings`] | what creators and nodes earned |
 //! | [`facilitator`] | settling payments for servers that speak x402 |
 //! | [`book`] | where that node keeps its sessions |
@@ -32,6 +33,7 @@ pub mod agent;
 pub mod book;
 pub mod dat;
 pub mod data;
+pub mod disputes;
 pub mod earnings;
 pub mod exex;
 pub mod facilitator;

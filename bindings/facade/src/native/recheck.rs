@@ -5,10 +5,11 @@ use std::path::Path;
 
 use lazai::lora::WeightFormat;
 use lazai::lora::recheck::{RepeatSettings, Repeated, Repeater};
+use lazai::provenance::{Evidence, TrustAnchor};
 use lazai::recheck::{RecheckError, ReplyEvidence, recheck};
 
 use crate::error::passed_on;
-use crate::{Domain, FilePath, JsonBytes, LazaiError, choices, record, words};
+use crate::{Domain, FilePath, JsonBytes, LazaiError, Provenance, choices, record, verify, words};
 
 passed_on!(RecheckError);
 
@@ -81,6 +82,30 @@ pub fn recheck_reply(
 ) -> Result<RecheckedReply, LazaiError> {
     let domain = domain.map(|domain| domain.parse()).transpose()?;
     recheck_evidence(&evidence, Path::new(&base), Path::new(&adapter), settings, domain.as_ref())
+}
+
+/// Checks the provenance of a reply, as [`verify_evidence`](crate::verify_evidence) does, and repeats the reply out of its own evidence: where it is
+/// the same, the link of adapter and base is `repeated`, by you.
+///
+/// # Errors
+/// As [`verify_evidence`](crate::verify_evidence) and [`recheck_reply`]; `consumer.receipt` also where the one evidence is not of the other's reply.
+#[cfg_attr(feature = "uniffi", uniffi::export)]
+pub fn verify_repeated(
+    evidence: JsonBytes,
+    anchor: JsonBytes,
+    reply: JsonBytes,
+    base: FilePath,
+    adapter: FilePath,
+    settings: RecheckSettings,
+) -> Result<Provenance, LazaiError> {
+    let anchor: TrustAnchor = serde_json::from_slice(&anchor)?;
+    let evidence = Evidence::from_json(&evidence)?;
+    let domain = evidence.genesis.domain.clone();
+    let repeated = recheck_evidence(&reply, Path::new(&base), Path::new(&adapter), settings, Some(&domain))?;
+    let receipt = ReplyEvidence::from_bytes(&reply)?.reply.receipt.receipt;
+    let report = lazai::provenance::verify(&evidence, &anchor);
+    let report = report.repeated_here(&evidence, &receipt, repeated.holds, &repeated.says);
+    Ok(verify::told(report.map_err(|other| LazaiError::new("consumer.receipt", other))?))
 }
 
 /// As [`recheck_reply`], with the library's own domain.

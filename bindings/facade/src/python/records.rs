@@ -673,6 +673,176 @@ mod dialogue_message {
     }
 }
 
+#[cfg(feature = "native")]
+mod dispute {
+    use super::*;
+    use crate::native::disputes::Dispute;
+
+    #[pymethods]
+    impl Dispute {
+        #[new]
+        #[pyo3(signature = (dispute, node, challenger, stake, deadline_s, state, same, other, silent, total, same_by, other_by, *, session=None, turn=None, submission=None, training_state=None))]
+        fn from_python(
+            dispute: String,
+            node: String,
+            challenger: String,
+            stake: Units,
+            deadline_s: u64,
+            state: crate::native::disputes::DisputeState,
+            same: u64,
+            other: u64,
+            silent: u64,
+            total: u64,
+            same_by: Vec<String>,
+            other_by: Vec<String>,
+            session: Option<String>,
+            turn: Option<u32>,
+            submission: Option<String>,
+            training_state: Option<u32>,
+        ) -> Self {
+            Self {
+                dispute,
+                session,
+                turn,
+                submission,
+                training_state,
+                node,
+                challenger,
+                stake: stake.0,
+                deadline_s,
+                state,
+                same,
+                other,
+                silent,
+                total,
+                same_by,
+                other_by,
+            }
+        }
+
+        /// Its name: the hash of the receipt, or of the doubt.
+        #[getter(dispute)]
+        fn python_dispute(&self) -> String {
+            self.dispute.clone()
+        }
+
+        /// The session, of a reply.
+        #[getter(session)]
+        fn python_session(&self) -> Option<String> {
+            self.session.clone()
+        }
+
+        /// The reply's turn in it.
+        #[getter(turn)]
+        fn python_turn(&self) -> Option<u32> {
+            self.turn
+        }
+
+        /// The submission that was minted, of a training.
+        #[getter(submission)]
+        fn python_submission(&self) -> Option<String> {
+            self.submission.clone()
+        }
+
+        /// The place of the state in the training record, from 0.
+        #[getter(training_state)]
+        fn python_training_state(&self) -> Option<u32> {
+            self.training_state
+        }
+
+        /// The node that signed the reply, or the ExEx that minted.
+        #[getter(node)]
+        fn python_node(&self) -> String {
+            self.node.clone()
+        }
+
+        /// The consumer or payer who doubts a reply; the submitter or contributor who doubts a training.
+        #[getter(challenger)]
+        fn python_challenger(&self) -> String {
+            self.challenger.clone()
+        }
+
+        /// The amount that each of both puts at risk, in base units of coins.
+        #[getter(stake)]
+        fn python_stake(&self) -> PyResult<u128> {
+            Units(self.stake.clone()).whole()
+        }
+
+        /// Votes count up to this time, seconds since 1970.
+        #[getter(deadline_s)]
+        fn python_deadline_s(&self) -> u64 {
+            self.deadline_s
+        }
+
+        /// How far it is.
+        #[getter(state)]
+        fn python_state(&self) -> crate::native::disputes::DisputeState {
+            self.state
+        }
+
+        /// Weight of the validators who repeated it.
+        #[getter(same)]
+        fn python_same(&self) -> u64 {
+            self.same
+        }
+
+        /// Weight of those who got something else.
+        #[getter(other)]
+        fn python_other(&self) -> u64 {
+            self.other
+        }
+
+        /// Weight of those who may still vote.
+        #[getter(silent)]
+        fn python_silent(&self) -> u64 {
+            self.silent
+        }
+
+        /// All weight, that of parties too: two thirds of it decide.
+        #[getter(total)]
+        fn python_total(&self) -> u64 {
+            self.total
+        }
+
+        /// The validators who repeated it.
+        #[getter(same_by)]
+        fn python_same_by(&self) -> Vec<String> {
+            self.same_by.clone()
+        }
+
+        /// The validators who got something else.
+        #[getter(other_by)]
+        fn python_other_by(&self) -> Vec<String> {
+            self.other_by.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(
+                slf.as_any(),
+                "Dispute",
+                &[
+                    "dispute",
+                    "session",
+                    "turn",
+                    "submission",
+                    "training_state",
+                    "node",
+                    "challenger",
+                    "stake",
+                    "deadline_s",
+                    "state",
+                    "same",
+                    "other",
+                    "silent",
+                    "total",
+                    "same_by",
+                    "other_by",
+                ],
+            )
+        }
+    }
+}
+
 mod domain {
     use super::*;
     use crate::sign::Domain;
@@ -1456,6 +1626,55 @@ mod model_terms {
 
         fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
             repr(slf.as_any(), "ModelTerms", &["base_name", "base_licence", "access", "endpoints"])
+        }
+    }
+}
+
+#[cfg(feature = "native")]
+mod node_bond {
+    use super::*;
+    use crate::native::disputes::NodeBond;
+
+    #[pymethods]
+    impl NodeBond {
+        #[new]
+        #[pyo3(signature = (node, bonded, leaving, locked, available_at_s))]
+        fn from_python(node: String, bonded: Units, leaving: Units, locked: Units, available_at_s: u64) -> Self {
+            Self { node, bonded: bonded.0, leaving: leaving.0, locked: locked.0, available_at_s }
+        }
+
+        /// The node.
+        #[getter(node)]
+        fn python_node(&self) -> String {
+            self.node.clone()
+        }
+
+        /// The free part that stays.
+        #[getter(bonded)]
+        fn python_bonded(&self) -> PyResult<u128> {
+            Units(self.bonded.clone()).whole()
+        }
+
+        /// The free part that is leaving: until it is taken, disputes can lock it.
+        #[getter(leaving)]
+        fn python_leaving(&self) -> PyResult<u128> {
+            Units(self.leaving.clone()).whole()
+        }
+
+        /// The part that open disputes lock.
+        #[getter(locked)]
+        fn python_locked(&self) -> PyResult<u128> {
+            Units(self.locked.clone()).whole()
+        }
+
+        /// The leaving part can be taken after this time, seconds since 1970.
+        #[getter(available_at_s)]
+        fn python_available_at_s(&self) -> u64 {
+            self.available_at_s
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(slf.as_any(), "NodeBond", &["node", "bonded", "leaving", "locked", "available_at_s"])
         }
     }
 }

@@ -25,6 +25,8 @@ __all__ = [
     "DatFacts",
     "DatasetFacts",
     "DialogueMessage",
+    "Dispute",
+    "DisputeState",
     "Domain",
     "ExEx",
     "ExExContact",
@@ -50,6 +52,7 @@ __all__ = [
     "MintedModel",
     "ModelOffer",
     "ModelTerms",
+    "NodeBond",
     "NodeClient",
     "NodeEarnings",
     "NodeServer",
@@ -140,6 +143,7 @@ __all__ = [
     "verifier_key",
     "verify_evidence",
     "verify_proof",
+    "verify_repeated",
     "voucher_digest",
     "voucher_typed_data",
     "withdraw_call",
@@ -168,6 +172,23 @@ class Concern:
     OTHER: ClassVar[Concern]
     """Something else, in words."""
     def __new__(cls, word: str) -> Concern: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __int__(self, /) -> int: ...
+    def __str__(self, /) -> str: ...
+
+@final
+class DisputeState:
+    """How far a dispute is."""
+    OPEN: ClassVar[DisputeState]
+    """Validators may vote."""
+    SAME: ClassVar[DisputeState]
+    """It was repeated: the challenger paid."""
+    OTHER: ClassVar[DisputeState]
+    """It is another than was claimed: the node, or the ExEx, paid."""
+    UNDECIDED: ClassVar[DisputeState]
+    """Two thirds did not agree: nobody paid."""
+    def __new__(cls, word: str) -> DisputeState: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
     def __int__(self, /) -> int: ...
@@ -355,6 +376,8 @@ class TrustLevel:
     """A verifier checked it, here and now."""
     ATTESTED: ClassVar[TrustLevel]
     """A quorum signed it."""
+    REPEATED: ClassVar[TrustLevel]
+    """Named parties computed it again: two thirds of the validators in a dispute, or the reader."""
     CLAIMED: ClassVar[TrustLevel]
     """One party signed it."""
     BROKEN: ClassVar[TrustLevel]
@@ -617,6 +640,61 @@ class DialogueMessage:
     @property
     def learnt(self, /) -> bool:
         """True if training learns these words; all others are context."""
+
+@final
+class Dispute:
+    """A doubt about a reply, or about a training."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, dispute: str, node: str, challenger: str, stake: int, deadline_s: int, state: DisputeState | Literal["open", "same", "other", "undecided"], same: int, other: int, silent: int, total: int, same_by: Sequence[str], other_by: Sequence[str], *, session: str | None = None, turn: int | None = None, submission: str | None = None, training_state: int | None = None) -> Dispute: ...
+    @property
+    def dispute(self, /) -> str:
+        """Its name: the hash of the receipt, or of the doubt."""
+    @property
+    def session(self, /) -> str | None:
+        """The session, of a reply."""
+    @property
+    def turn(self, /) -> int | None:
+        """The reply's turn in it."""
+    @property
+    def submission(self, /) -> str | None:
+        """The submission that was minted, of a training."""
+    @property
+    def training_state(self, /) -> int | None:
+        """The place of the state in the training record, from 0."""
+    @property
+    def node(self, /) -> str:
+        """The node that signed the reply, or the ExEx that minted."""
+    @property
+    def challenger(self, /) -> str:
+        """The consumer or payer who doubts a reply; the submitter or contributor who doubts a training."""
+    @property
+    def stake(self, /) -> int:
+        """The amount that each of both puts at risk, in base units of coins."""
+    @property
+    def deadline_s(self, /) -> int:
+        """Votes count up to this time, seconds since 1970."""
+    @property
+    def state(self, /) -> DisputeState:
+        """How far it is."""
+    @property
+    def same(self, /) -> int:
+        """Weight of the validators who repeated it."""
+    @property
+    def other(self, /) -> int:
+        """Weight of those who got something else."""
+    @property
+    def silent(self, /) -> int:
+        """Weight of those who may still vote."""
+    @property
+    def total(self, /) -> int:
+        """All weight, that of parties too: two thirds of it decide."""
+    @property
+    def same_by(self, /) -> list[str]:
+        """The validators who repeated it."""
+    @property
+    def other_by(self, /) -> list[str]:
+        """The validators who got something else."""
 
 @final
 class Domain:
@@ -941,6 +1019,28 @@ class ModelTerms:
         """The URLs that will serve it."""
 
 @final
+class NodeBond:
+    """The bond of a node, in base units of coins."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, node: str, bonded: int, leaving: int, locked: int, available_at_s: int) -> NodeBond: ...
+    @property
+    def node(self, /) -> str:
+        """The node."""
+    @property
+    def bonded(self, /) -> int:
+        """The free part that stays."""
+    @property
+    def leaving(self, /) -> int:
+        """The free part that is leaving: until it is taken, disputes can lock it."""
+    @property
+    def locked(self, /) -> int:
+        """The part that open disputes lock."""
+    @property
+    def available_at_s(self, /) -> int:
+        """The leaving part can be taken after this time, seconds since 1970."""
+
+@final
 class NodeEarnings:
     """What a node earned by a version in an asset, in base units."""
     def __eq__(self, other: object, /) -> bool: ...
@@ -1198,7 +1298,7 @@ class ProvenanceLink:
     """One link of a reply's provenance."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, name: str, trust: TrustLevel | Literal["proved", "attested", "claimed", "broken"], says: str, not_said: str) -> ProvenanceLink: ...
+    def __new__(cls, name: str, trust: TrustLevel | Literal["proved", "attested", "repeated", "claimed", "broken"], says: str, not_said: str) -> ProvenanceLink: ...
     @property
     def name(self, /) -> str:
         """Its name."""
@@ -2214,6 +2314,67 @@ class Market:
 
         Errors: `hex.…`.
         """
+    def bond(self, /, node: str) -> NodeBond:
+        """
+        The bond of a node.
+
+        Errors: `hex.…`.
+        """
+    def post_bond(self, /, signer: Signer, label: str, amount: int) -> None:
+        """
+        Adds to the signer's bond, as a node. The same label again changes nothing.
+
+        Errors: `market`, `ledger…`, `signer.…`, `money.not_decimal`.
+        """
+    def leave_bond(self, /, signer: Signer, label: str, amount: int) -> None:
+        """
+        Begins to take a part of the signer's bond back. The same label again changes nothing.
+
+        Errors: `market`, `ledger…`, `signer.…`, `money.not_decimal`.
+        """
+    def take_bond(self, /, signer: Signer, label: str) -> None:
+        """
+        Takes the part of the signer's bond that has left. The same label again changes nothing.
+
+        Errors: `market`, `ledger…`, `signer.…`.
+        """
+    def open_dispute(self, /, signer: Signer, evidence: str | bytes, stake: int) -> str:
+        """
+        Doubts the reply that some evidence is of (JSON, as a repeat takes it), with a stake in base units of coins; by its session's consumer
+        or payer. Gives the name of the dispute. Nothing of the words goes to the ledger: show the evidence to validators whom you
+        trust with the conversation.
+
+        Errors: `consumer.receipt`, `consumer.receipt_signature` for evidence that is false, `json.malformed`, `market`, `ledger…`, `signer.…`,
+        `money.not_decimal`.
+        """
+    def dispute_training(self, /, signer: Signer, submission: str, training_state: int, stake: int) -> str:
+        """
+        Doubts a training at one state of its record, with a stake in base units of coins; by the submitter or a contributor. Gives the name of
+        the dispute.
+
+        Errors: `market`, `ledger…`, `signer.…`, `hex.…`, `money.not_decimal`.
+        """
+    def vote_on_dispute(self, /, signer: Signer, dispute: str, same: bool) -> None:
+        """
+        Votes on a dispute, as a validator who repeated the reply or the steps of training: true for the same.
+
+        Errors: `market`, `ledger…`, `signer.…`, `hex.…`.
+        """
+    def lapse_dispute(self, /, signer: Signer, dispute: str) -> None:
+        """
+        Ends a dispute that was not decided in time; anyone may.
+
+        Errors: `market`, `ledger…`, `signer.…`, `hex.…`.
+        """
+    def dispute(self, /, dispute: str) -> Dispute:
+        """
+        A dispute, by its name.
+
+        Errors: `market`, `hex.…`.
+        """
+    @property
+    def disputes(self, /) -> list[Dispute]:
+        """All disputes."""
     def share_earnings(self, /, owner: str | None = None, class_id: int | None = None) -> list[ShareEarnings]:
         """
         What share tokens earned, by token and asset: of an owner or of all, of a class or of all.
@@ -3016,6 +3177,14 @@ def verify_proof(statement: bytes, proof: bytes) -> ProofFacts:
     Verifies a proof of a dataset, and returns the facts that it shows.
 
     Errors: `zk.…`.
+    """
+
+def verify_repeated(evidence: str | bytes, anchor: str | bytes, reply: str | bytes, base: str | PathLike[str], adapter: str | PathLike[str], settings: RecheckSettings | None = None) -> Provenance:
+    """
+    Checks the provenance of a reply, as `verify_evidence` does, and repeats the reply out of its own evidence: where it is
+    the same, the link of adapter and base is `repeated`, by you.
+
+    Errors: As `verify_evidence` and `recheck_reply`; `consumer.receipt` also where the one evidence is not of the other's reply.
     """
 
 def voucher_digest(domain: Domain, voucher: Voucher) -> str:

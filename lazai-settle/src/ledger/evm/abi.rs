@@ -25,6 +25,11 @@ sol!(
 );
 sol!(
     #[sol(all_derives = true)]
+    Disputes,
+    "artifacts/Disputes.json"
+);
+sol!(
+    #[sol(all_derives = true)]
     GovernanceToken,
     "artifacts/GovernanceToken.json"
 );
@@ -293,7 +298,8 @@ pub fn refusal(data: &[u8]) -> String {
         .or_else(|| of::<MarketGovernor::MarketGovernorErrors>(data))
         .or_else(|| of::<MarketParameters::MarketParametersErrors>(data))
         .or_else(|| of::<MarketTimelock::MarketTimelockErrors>(data))
-        .or_else(|| of::<Tills::TillsErrors>(data));
+        .or_else(|| of::<Tills::TillsErrors>(data))
+        .or_else(|| of::<Disputes::DisputesErrors>(data));
     // `Error(string)` and `Panic(uint256)`; anything else it would take for text.
     let standard = data.starts_with(&[0x08, 0xc3, 0x79, 0xa0]) || data.starts_with(&[0x4e, 0x48, 0x7b, 0x71]);
     let told = known.or_else(|| decode_revert_reason(data).filter(|_| standard));

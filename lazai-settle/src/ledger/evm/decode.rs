@@ -3,6 +3,7 @@
 //! Consequences are checked: the market derives the results of an action from its own rules, and logs that differ are a
 //! divergence.
 
+mod disputes;
 mod trade;
 mod validation;
 
@@ -34,6 +35,7 @@ use crate::session::{Session, SessionPayment, session_id};
 
 use DataAnchoringToken::DataAnchoringTokenEvents as T;
 use DatasetRegistry::DatasetRegistryEvents as R;
+use Disputes::DisputesEvents as D;
 use MarketGovernor::MarketGovernorEvents as G;
 use MarketParameters::MarketParametersEvents as P;
 use Settlement::SettlementEvents as S;
@@ -85,6 +87,7 @@ enum Seen {
     Token(T),
     Settlement(S),
     Governor(G),
+    Disputes(D),
 }
 
 /// A log that must come next.
@@ -162,6 +165,7 @@ impl<'a> Reading<'a> {
                 Seen::Token(e) => self.token(e, &rest[1..])?,
                 Seen::Settlement(e) => self.settlement(e)?,
                 Seen::Governor(e) => self.governor(e)?,
+                Seen::Disputes(e) => self.disputes(e)?,
             };
             rest = &rest[1 + used..];
         }
@@ -181,6 +185,7 @@ impl<'a> Reading<'a> {
             a if a == c.token => T::decode_raw_log(topics, data).map(Seen::Token),
             a if a == c.settlement => S::decode_raw_log(topics, data).map(Seen::Settlement),
             a if a == c.governor => G::decode_raw_log(topics, data).map(Seen::Governor),
+            a if Some(a) == c.disputes => D::decode_raw_log(topics, data).map(Seen::Disputes),
             other => return diverged(format!("a log of {other}, which is not asked for")),
         };
         seen.or_else(|e| diverged(format!("log {}: {e}", log.log_index)))
@@ -242,6 +247,7 @@ impl<'a> Reading<'a> {
         let slashed = match event {
             Event::Slashed { amount, reporter, reward, .. } => Some((amount, reporter, reward)),
             Event::ChallengeDecided { .. }
+            | Event::DisputeDecided { .. }
             | Event::Minted { .. }
             | Event::SubmissionAccepted { .. }
             | Event::SubmissionRejected { .. } => None,

@@ -6,8 +6,8 @@ use lazai_core::{Address, Asset, Domain, LedgerId};
 use serde::{Deserialize, Serialize};
 
 use super::abi::{
-    DataAnchoringToken, DatasetRegistry, GovernanceToken, MarketGovernor, MarketParameters, MarketTimelock, Settlement,
-    Tills, ValidatorQuorum, ValidatorSet, from_evm, params, to_evm,
+    DataAnchoringToken, DatasetRegistry, Disputes, GovernanceToken, MarketGovernor, MarketParameters, MarketTimelock,
+    Settlement, Tills, ValidatorQuorum, ValidatorSet, from_evm, params, to_evm,
 };
 use crate::governance::{MAX_WINDOW_S, MIN_TIMELOCK_S, OutOfBounds, Params};
 use crate::market::{chain_domain, chain_ledger_id};
@@ -34,12 +34,16 @@ pub struct Contracts {
     /// `Tills`, if it was deployed: a market without them takes no payments at once from plain wallets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tills: Option<Address>,
+    /// `Disputes`, if it was deployed: a market without it knows no bonds of nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disputes: Option<Address>,
 }
 
 impl Contracts {
     /// The contracts whose logs make up the market's history.
-    pub(super) fn watched(&self) -> [EvmAddress; 6] {
-        [self.parameters, self.quorum, self.registry, self.token, self.settlement, self.governor].map(to_evm)
+    pub(super) fn watched(&self) -> Vec<EvmAddress> {
+        let named = [self.parameters, self.quorum, self.registry, self.token, self.settlement, self.governor];
+        named.into_iter().chain(self.disputes).map(to_evm).collect()
     }
 }
 
@@ -104,8 +108,8 @@ impl Founding {
 /// The contracts name each other as immutables, so their addresses follow from `deployer` and `nonce`.
 pub(super) fn creations(founding: &Founding, deployer: Address, nonce: u64) -> (Vec<Bytes>, Contracts) {
     let at = |n: u64| to_evm(deployer).create(nonce + n);
-    let [votes, timelock, governor, parameters, quorum, registry, token, settlement, tills] =
-        [0, 1, 2, 3, 4, 5, 6, 7, 8].map(at);
+    let [votes, timelock, governor, parameters, quorum, registry, token, settlement, tills, disputes] =
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map(at);
     let (holders, amounts) = founding.voters.iter().map(|&(v, units)| (to_evm(v), U256::from(units))).unzip();
     let members = founding.validators.iter();
     let members = members.map(|(&v, &weight)| ValidatorSet::Member { member: to_evm(v), weight }).collect();
@@ -165,6 +169,11 @@ pub(super) fn creations(founding: &Founding, deployer: Address, nonce: u64) -> (
             Settlement::constructorCall { parameters_: parameters, token_: token }.abi_encode(),
         ),
         create(&Tills::BYTECODE, Tills::constructorCall { settlement_: settlement }.abi_encode()),
+        create(
+            &Disputes::BYTECODE,
+            Disputes::constructorCall { parameters_: parameters, quorum_: quorum, settlement_: settlement }
+                .abi_encode(),
+        ),
     ];
     let contracts = Contracts {
         parameters: from_evm(parameters),
@@ -175,6 +184,7 @@ pub(super) fn creations(founding: &Founding, deployer: Address, nonce: u64) -> (
         governor: from_evm(governor),
         timelock: from_evm(timelock),
         tills: Some(from_evm(tills)),
+        disputes: Some(from_evm(disputes)),
     };
     (inits, contracts)
 }

@@ -10,6 +10,7 @@ use super::abi::{
     packed, params, to_evm, verdict, word,
 };
 use super::deploy::Contracts;
+use super::disputes;
 use crate::governance::Measure;
 use crate::market::{Market, MarketError, Submission, Transaction};
 use crate::session::{Offer, SessionPayment, Voucher};
@@ -25,7 +26,7 @@ pub struct Call {
     pub data: Bytes,
 }
 
-fn call(to: EvmAddress, value: u128, call: &impl SolCall) -> Call {
+pub(super) fn call(to: EvmAddress, value: u128, call: &impl SolCall) -> Call {
     Call { to, value, data: call.abi_encode().into() }
 }
 
@@ -201,6 +202,13 @@ pub fn transaction(
             return Err(MarketError::UnknownProposal { proposal: *proposal });
         }
         Transaction::Propose(m) => measure(contracts, m),
+        Transaction::DisputeTraining { .. }
+        | Transaction::LapseDispute { .. }
+        | Transaction::LeaveBond { .. }
+        | Transaction::OpenDispute { .. }
+        | Transaction::PostBond { .. }
+        | Transaction::TakeBond
+        | Transaction::VoteOnDispute { .. } => disputes::transaction(contracts.disputes, market, transaction)?,
     })
 }
 
@@ -235,14 +243,14 @@ pub fn redeem(contracts: &Contracts, market: &Market, vouchers: &[(Voucher, Sign
 }
 
 /// The fields that identify a session to the contract, which stores only its money.
-struct Named {
-    payer: EvmAddress,
-    nonce: u64,
-    consumer: EvmAddress,
-    offer: Settlement::Offer,
+pub(super) struct Named {
+    pub payer: EvmAddress,
+    pub nonce: u64,
+    pub consumer: EvmAddress,
+    pub offer: Settlement::Offer,
 }
 
-fn named(market: &Market, id: SessionId) -> Result<Named, MarketError> {
+pub(super) fn named(market: &Market, id: SessionId) -> Result<Named, MarketError> {
     let session = market.session(id).ok_or(MarketError::UnknownSession { session: id })?;
     let (payer, consumer) = (to_evm(session.payer), to_evm(session.consumer));
     Ok(Named { payer, nonce: session.nonce, consumer, offer: offer(&session.offer) })

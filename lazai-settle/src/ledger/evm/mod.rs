@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`abi`] | the contracts' interfaces, from the committed artifacts |
 //! | `deploy` | the addresses of a market's contracts, and their deployment |
+//! | `disputes` | bonds and disputes about replies |
 //! | [`encode`] | market transactions as calls |
 //! | `beginning`, `decode`, `reader` | the read model: a [`Market`] rebuilt from logs, block by block, with a way back |
 //! | `kept` | blocks that were read, on disk |
@@ -42,6 +43,8 @@ pub mod abi;
 mod beginning;
 mod decode;
 mod deploy;
+#[doc(hidden)]
+pub mod disputes;
 #[doc(hidden)]
 pub mod encode;
 mod endpoints;

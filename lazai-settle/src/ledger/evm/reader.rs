@@ -116,7 +116,7 @@ impl Reader {
         let state = State { market: Arc::new(market), proposals: Vec::new() };
         let number = deployment.first_block.saturating_sub(1);
         Ok(Self {
-            watched: deployment.contracts.watched().to_vec(),
+            watched: deployment.contracts.watched(),
             deployment: deployment.clone(),
             genesis,
             base: (Place { number, hash: B256::ZERO, parent: B256::ZERO, time_s: 0 }, Arc::new(state)),

@@ -1,11 +1,13 @@
 //! Random operations, each done by both.
 
+mod disputes;
 mod opened;
 mod sales;
 mod sessions;
 mod tokens;
 mod validation;
 
+pub use disputes::*;
 pub use opened::*;
 pub use sales::*;
 pub use sessions::*;
@@ -99,7 +101,7 @@ pub fn refuse_in_bytes(w: &mut World, id: SubmissionId, reason: &[u8]) -> Result
 }
 
 pub fn random(w: &mut World) -> Told {
-    match w.below(60) {
+    match w.below(68) {
         0 => deposit(w),
         1 => withdraw(w),
         2 => transfer(w),
@@ -117,6 +119,8 @@ pub fn random(w: &mut World) -> Told {
         54 | 55 => pay(w),
         56 | 57 => pay_till(w),
         58 | 59 => open_for(w),
+        60..=62 => bond(w),
+        63..=67 => dispute(w),
         30..=32 => claim(w),
         33 => sell(w),
         34 | 35 => move_value(w),
