@@ -3,7 +3,6 @@
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
@@ -31,8 +30,8 @@ use world::{CREATOR, EXEX, NODE, STRANGER, VALIDATORS, World};
 
 /// Tokens of each reply.
 const REPLY: u32 = 48;
-/// Clients at once, how often they ask the engine and the node in turns, and whether idle cores are kept from sleeping.
-const ROUNDS: [(usize, usize, bool); 4] = [(1, 60, false), (1, 60, true), (16, 8, false), (64, 5, false)];
+/// Clients at once, and how often they ask the engine and the node in turns.
+const ROUNDS: [(usize, usize); 3] = [(1, 60), (16, 8), (64, 5)];
 /// What each client has, in base units, and what it puts into a session.
 const FUNDS: u128 = 1_000_000_000_000;
 const DEPOSIT: u128 = 1_000_000;
@@ -46,7 +45,7 @@ pub fn run(folder: &Path) -> Result<Value, Failure> {
     let mut settings = EngineSettings::default();
     settings.replies = 64;
     let engine = Arc::new(Engine::open(&gguf, WeightFormat::AsStored, settings)?);
-    let most = ROUNDS.map(|(clients, ..)| clients).into_iter().max().unwrap_or(1);
+    let most = ROUNDS.map(|(clients, _)| clients).into_iter().max().unwrap_or(1);
     let ledger = market(&folder.join("ledger"), engine.about().base_digest, most)?;
 
     let account = Account::new(ledger.clone(), Arc::new(world::signer(NODE)));
@@ -62,15 +61,14 @@ pub fn run(folder: &Path) -> Result<Value, Failure> {
     let url = format!("http://{}", serving.address());
 
     let mut told = Vec::new();
-    for (place, (clients, rounds, awake)) in ROUNDS.into_iter().enumerate() {
-        let _awake = awake.then(Awake::new).transpose()?;
+    for (clients, rounds) in ROUNDS {
         // The first round of both warms them up.
         let (mut alone, mut served) = (Vec::new(), Vec::new());
         for round in 0..=rounds {
             let sessions = (0..clients).map(|client| open(&url, &ledger, client)).collect::<Result<Vec<_>, _>>()?;
             let ask = |served: bool| {
                 at_once(clients, |client| {
-                    let text = question(place, round, client);
+                    let text = question(clients, round, client);
                     block_on(async {
                         if served { of_node(&sessions[client], &text).await } else { of_engine(&engine, &text).await }
                     })
@@ -96,7 +94,7 @@ pub fn run(folder: &Path) -> Result<Value, Failure> {
             median(served.iter().zip(&alone).map(|(served, alone)| of(served, alone)).collect())
         };
         told.push(json!({
-            "clients": clients, "rounds": rounds, "cores_kept_awake": awake, "engine": Pace::middle(&alone).told(), "node": Pace::middle(&served).told(),
+            "clients": clients, "rounds": rounds, "engine": Pace::middle(&alone).told(), "node": Pace::middle(&served).told(),
             "ttft_added_ms": added(&|served, alone| (served.first_s - alone.first_s) * 1e3),
             "per_token_added_percent": added(&|served, alone| (served.token_s / alone.token_s - 1.0) * 100.0),
         }));
@@ -105,33 +103,12 @@ pub fn run(folder: &Path) -> Result<Value, Failure> {
     Ok(json!(told))
 }
 
-/// Cores that never sleep: a loop on each, which anything else at once takes the place of. A virtual machine's core that sleeps wakes
-/// up milliseconds late, and a node's reply wakes more threads one after another than its engine's.
-struct Awake(Vec<Child>);
-
-impl Awake {
-    fn new() -> Result<Self, Failure> {
-        let cores = std::thread::available_parallelism()?.get();
-        let busy = || Command::new("chrt").args(["--idle", "0", "sh", "-c", "while :; do :; done"]).spawn();
-        Ok(Self((0..cores).map(|_| busy()).collect::<Result<_, _>>()?))
-    }
-}
-
-impl Drop for Awake {
-    fn drop(&mut self) {
-        for child in &mut self.0 {
-            child.kill().ok();
-            child.wait().ok();
-        }
-    }
-}
-
 /// A question of about 120 tokens, another for each client and round. Engine and node are asked the same: nothing is kept from one
 /// conversation to the other.
-fn question(place: usize, round: usize, client: usize) -> String {
+fn question(clients: usize, round: usize, client: usize) -> String {
     let shore =
         "The old keeper of the lighthouse walked down to the shore every morning, counting gulls and ships. ".repeat(5);
-    format!("{place:02} {round:02} {client:02}: {shore}What did the keeper see?")
+    format!("{clients:02} {round:02} {client:02}: {shore}What did the keeper see?")
 }
 
 /// A reply, and when its pieces came.

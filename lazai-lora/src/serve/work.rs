@@ -32,6 +32,10 @@ const READS: usize = 4;
 /// Most replies at once for which it pays to guess how they go on.
 const FEW: usize = 4;
 
+/// How long the cores are left, while few replies are made, to those who pass on a reply's first words: somebody waits for them, and
+/// threads that compute for milliseconds at a time would keep them for as long.
+const BREATH: Duration = Duration::from_micros(600);
+
 /// What it shares with other threads.
 pub(super) struct Around {
     pub(super) adapters: Arc<Adapters>,
@@ -309,6 +313,9 @@ impl Work {
                     ended.push(i);
                 }
             }
+        }
+        if !read.is_empty() && self.running.len() <= FEW {
+            std::thread::sleep(BREATH);
         }
         // Once its card is read, others who come begin behind it.
         read.into_iter().for_each(|i| self.store.keep(self.running[i].full()));
