@@ -1,5 +1,6 @@
 """An unmodified agent of Alith with this library's package for Python: characters as plain functions, and Alith's own example of a consumer."""
 
+import gc
 import json
 import os
 import subprocess
@@ -26,6 +27,8 @@ def ask(model, key, market, node):
 # ANCHOR_END: tools
 
 
+# What nobody holds is freed at once: a tool's callback must be held.
+gc.set_threshold(1, 1, 1)
 client = Client("Alith for Python, with `lazai.alith`", "alith")
 key = lazai.LocalKey.from_keystore(*keystore())
 

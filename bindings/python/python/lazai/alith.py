@@ -14,6 +14,7 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
+from collections import deque
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
@@ -109,9 +110,33 @@ class Purse:
         self.close()
 
 
+_callbacks: deque[Any] = deque(maxlen=10_000)
+"""Callbacks of tools that Alith has the addresses of."""
+
+
+def _keep_callbacks() -> None:
+    """Alith 0.12 frees a tool's callback as soon as it has its address: what an agent calls then is another tool, or no code at all."""
+    try:
+        from alith import tool
+    except ImportError:
+        return
+    make = tool.CFUNC_TYPE
+    if getattr(make, "keeps", False):
+        return
+
+    def kept(function: Callable[..., bytes]) -> Any:
+        callback = make(function)
+        _callbacks.append(callback)
+        return callback
+
+    kept.keeps = True  # type: ignore[attr-defined]
+    tool.CFUNC_TYPE = kept
+
+
 def tools(purse: Purse) -> list[Callable[..., str]]:
     """Tools for ``Agent(tools=...)``: to list characters, to say something to one, to verify one. What goes wrong is what they say: an agent of
     Alith does not outlive an exception in a tool."""
+    _keep_callbacks()
 
     def told(work: Callable[[], tuple[str, dict[str, Any]]]) -> str:
         try:
