@@ -117,7 +117,7 @@ _callbacks: deque[Any] = deque(maxlen=10_000)
 def _keep_callbacks() -> None:
     """Alith 0.12 frees a tool's callback as soon as it has its address: what an agent calls then is another tool, or no code at all."""
     try:
-        from alith import tool
+        from alith import tool  # type: ignore[import-not-found]
     except ImportError:
         return
     make = tool.CFUNC_TYPE
@@ -352,7 +352,7 @@ class LazAIClient:
 def __getattr__(name: str) -> Any:
     # `from lazai.alith import Agent, LazAIClient` stands for the same line of Alith's.
     if name == "Agent":
-        from alith import Agent  # type: ignore[import-not-found]
+        from alith import Agent
 
         return Agent
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
