@@ -1,9 +1,8 @@
 //! `facilitator`: checking and settling payments for servers that speak x402.
 
 use std::io::BufRead;
-use std::path::Path;
 
-use lazai_facade::native::facilitator::{FacilitatorServer, FacilitatorSettings};
+use lazai_facade::native::facilitator::{self as served, FacilitatorSettings};
 use pollster::block_on;
 use serde_json::json;
 
@@ -15,24 +14,20 @@ use crate::{Done, Output};
 
 /// Settles until a signal, or until its input ends if that is asked for.
 pub(crate) fn facilitator(verb: args::Facilitator, input: Box<dyn BufRead + Send>, out: &mut Output<'_>) -> Done {
-    let text = |path: &Path| path.to_string_lossy().into_owned();
     let stop = told_to_stop()?;
     let (market, key) = acting(&verb.acting, "node")?;
     block_on(market.refresh())?;
-    let tls = verb.tls_certificates.as_deref().zip(verb.tls_key.as_deref());
+    let until_input_ends = verb.hearing.until_input_ends;
     let (account, is_open) = (key.address(), verb.key_file.is_none());
     let settings = FacilitatorSettings {
         assets: verb.asset,
         payees: verb.pay_to,
         least: verb.least,
         key: verb.key_file.as_deref().map(shown_key).transpose()?,
-        address: verb.address,
-        tls: tls.map(|(certificates, key)| (text(certificates), text(key))),
-        address_requests: verb.address_requests,
-        trusted_proxies: verb.trusted_proxy,
+        listening: verb.hearing.at(verb.address),
     };
     let anybody = is_open && settings.payees.is_empty();
-    let server = FacilitatorServer::start(&market, key, settings)?;
+    let server = served::facilitator(&market, key, settings)?;
     if anybody {
         eprintln!(
             "lazai: warning: anybody's payments are settled, and {account} pays the gas; --pay-to and --key-file bound that"
@@ -40,7 +35,7 @@ pub(crate) fn facilitator(verb: args::Facilitator, input: Box<dyn BufRead + Send
     }
     let told = json!({"url": server.url(), "account": account});
     out.tell(&told, |_| format!("settling at {} by {account}", server.url()))?;
-    wait(&stop, verb.until_input_ends.then_some(input));
+    wait(&stop, until_input_ends.then_some(input));
     server.stop();
     Ok(true)
 }

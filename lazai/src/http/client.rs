@@ -66,8 +66,7 @@ impl HttpNode {
     /// # Errors
     /// [`NodeError::Transport`] if it is no URL of HTTP.
     pub fn new(url: &str) -> Result<Self, NodeError> {
-        let url = url.trim_end_matches('/');
-        let url = url.strip_suffix("/v1").unwrap_or(url);
+        let url = without_v1(url);
         if !(url.starts_with("http://") || url.starts_with("https://")) {
             return Err(failed(&"the node's URL begins neither with http:// nor https://"));
         }
@@ -350,6 +349,12 @@ fn bytes(called: Called) -> Result<Vec<u8>, NodeError> {
 #[cfg(feature = "node")]
 pub(super) fn read<T: serde::de::DeserializeOwned>(called: Called) -> Result<T, NodeError> {
     serde_json::from_slice(&bytes(called)?).map_err(|e| failed(&json_error(&e)))
+}
+
+/// A server's URL, without the path that OpenAI's clients have in theirs.
+pub(super) fn without_v1(url: &str) -> &str {
+    let url = url.trim_end_matches('/');
+    url.strip_suffix("/v1").unwrap_or(url)
 }
 
 /// A URL without user and password.

@@ -14,7 +14,7 @@ use lazai_lora::{About, GenerateError, Generator, ModelError};
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use super::client::{agent, read, refused_or, without_userinfo};
+use super::client::{agent, read, refused_or, without_userinfo, without_v1};
 use super::{quiet, traces};
 use crate::consumer::TokenCounter;
 use crate::models::ModelCounter;
@@ -98,8 +98,7 @@ impl OpenAiGenerator {
         base_digest: Digest,
         counter: Arc<ModelCounter>,
     ) -> Result<Self, OpenAiError> {
-        let url = url.trim_end_matches('/');
-        let url = url.strip_suffix("/v1").unwrap_or(url).to_owned();
+        let url = without_v1(url).to_owned();
         let agent = agent(ureq::tls::RootCerts::WebPki);
         let listed: Result<Value, _> = read(agent.get(format!("{url}/v1/models")).call());
         let told = without_userinfo(&url);

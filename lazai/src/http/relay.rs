@@ -20,7 +20,7 @@ use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::body::in_time;
-use super::client::{agent, place_at_relay};
+use super::client::{agent, place_at_relay, without_v1};
 use super::front::{Limiter, Limits, Network};
 use super::serving::{Serving, TlsFiles, open_tls};
 use super::{client, routes};
@@ -93,8 +93,7 @@ impl Relay {
     fn with_agent<U: AsRef<str>>(urls: impl IntoIterator<Item = U>, agent: ureq::Agent) -> Result<Self, NodeError> {
         let mut nodes = BTreeMap::new();
         for url in urls {
-            let url = url.as_ref().trim_end_matches('/');
-            let url = url.strip_suffix("/v1").unwrap_or(url);
+            let url = without_v1(url.as_ref());
             if !(url.starts_with("http://") || url.starts_with("https://")) {
                 return Err(failed(&format!("{url:.80}: a node's URL begins with http:// or https://")));
             }

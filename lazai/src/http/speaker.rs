@@ -8,7 +8,7 @@ use lazai_core::digest::DomainHasher;
 use lazai_settle::speech::SpokenVoice;
 use serde_json::json;
 
-use super::client::{agent, refused_or, without_userinfo};
+use super::client::{agent, refused_or, without_userinfo, without_v1};
 use super::{quiet, traces};
 use crate::speech::{AboutSpeaker, SpeakError, Speaker, SpeechJob};
 use crate::wire::speech::PATH;
@@ -46,10 +46,9 @@ impl OpenAiSpeaker {
     /// A speaker with a voice of a model, at a URL such as `http://127.0.0.1:8880`. Nothing is asked yet.
     #[must_use]
     pub fn new(url: &str, model: &str, voice: &str) -> Self {
-        let url = url.trim_end_matches('/');
         let hasher = DomainHasher::new("lazai.speech.remote.v1").part(model.as_bytes()).part(voice.as_bytes());
         let about = AboutSpeaker { base_digest: hasher.finish(), rate: RATE };
-        let url = url.strip_suffix("/v1").unwrap_or(url).to_owned();
+        let url = without_v1(url).to_owned();
         Self { url, model: model.into(), voice: voice.into(), about, agent: agent(ureq::tls::RootCerts::WebPki) }
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 
-use super::Acting;
+use super::{Acting, Hearing};
 
 #[derive(Debug, ClapArgs)]
 #[command(
@@ -78,19 +78,6 @@ pub(crate) struct Facilitator {
     /// The address to listen at.
     #[arg(long, default_value = "127.0.0.1:8031")]
     pub address: String,
-    /// The certificate for TLS in a PEM file, with those between it and a root; a renewed file is read again.
-    #[arg(long, requires = "tls_key")]
-    pub tls_certificates: Option<PathBuf>,
-    /// Its private key in a PEM file.
-    #[arg(long, requires = "tls_certificates")]
-    pub tls_key: Option<PathBuf>,
-    /// Requests in a minute from one address (IPv6: one /64); 0: any number. This machine's own addresses are not counted.
-    #[arg(long, default_value_t = 240, value_name = "N")]
-    pub address_requests: u32,
-    /// A proxy, or a network of proxies (10.0.0.0/8), whose X-Forwarded-For tells from whom a request is; may be given several times.
-    #[arg(long, value_name = "NETWORK")]
-    pub trusted_proxy: Vec<String>,
-    /// Stops when the input ends, as it does at SIGTERM.
-    #[arg(long)]
-    pub until_input_ends: bool,
+    #[command(flatten)]
+    pub hearing: Hearing,
 }

@@ -1,8 +1,9 @@
-//! Arguments of who reads what: sealing, relays.
+//! Arguments of who reads what: sealing, relays; and of how such servers listen.
 
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
+use lazai_facade::native::listening::Listening;
 
 /// How what is said gets to a node.
 #[derive(Debug, Clone, Default, ClapArgs)]
@@ -31,6 +32,14 @@ pub(crate) struct Relay {
     /// The address to listen at.
     #[arg(long, default_value = "127.0.0.1:8030")]
     pub address: String,
+    #[command(flatten)]
+    pub hearing: Hearing,
+}
+
+/// How a server that anybody may reach listens: a relay, a facilitator.
+#[derive(Debug, ClapArgs)]
+#[group(skip)]
+pub(crate) struct Hearing {
     /// The certificate for TLS in a PEM file, with those between it and a root; a renewed file is read again.
     #[arg(long, requires = "tls_key")]
     pub tls_certificates: Option<PathBuf>,
@@ -46,4 +55,18 @@ pub(crate) struct Relay {
     /// Stops when the input ends, as it does at SIGTERM.
     #[arg(long)]
     pub until_input_ends: bool,
+}
+
+impl Hearing {
+    /// The same for the library.
+    pub(crate) fn at(self, address: String) -> Listening {
+        let text = |path: PathBuf| path.to_string_lossy().into_owned();
+        let tls = self.tls_certificates.zip(self.tls_key);
+        Listening {
+            address,
+            tls: tls.map(|(certificates, key)| (text(certificates), text(key))),
+            address_requests: self.address_requests,
+            trusted_proxies: self.trusted_proxy,
+        }
+    }
 }

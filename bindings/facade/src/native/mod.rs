@@ -13,6 +13,7 @@
 //! | [`dat`] | tokens, their earnings, provenance of replies |
 //! | [`disputes`] | bonds of nodes, disputes about replies |
 //! | [`earnings`] | what creators and nodes earned |
+//! | [`listening`] | where relays and facilitators listen |
 //! | [`facilitator`] | settling payments for servers that speak x402 |
 //! | [`book`] | where that node keeps its sessions |
 //! | [`provider`] | a node that serves |
@@ -37,6 +38,7 @@ pub mod disputes;
 pub mod earnings;
 pub mod exex;
 pub mod facilitator;
+pub mod listening;
 pub mod market;
 pub mod memory;
 pub mod model;
