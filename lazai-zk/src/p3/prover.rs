@@ -129,7 +129,7 @@ impl StarkProver {
             })?;
             let layout = Layout::new(tokens_per_element(statement.proved.vocab_size), rows_log, CUBES);
             let trace = fill(&layout, source, commitment, statement)?;
-            let proof = prove(layout, &inputs, &trace)?;
+            let proof = prove(layout, &inputs, trace)?;
             let verified = StarkVerifier::new().verify(statement, &proof);
             verified.map_err(|e| StarkError::Unprovable { reason: e.to_string() })?;
             Ok(proof)
@@ -196,11 +196,15 @@ pub(super) fn committed(layout: &Layout, cells: &[Goldilocks]) -> Vec<Goldilocks
 }
 
 /// The proof of a trace, whether it holds or not.
-pub(super) fn prove(layout: Layout, inputs: &[u64; PUBLIC_INPUTS], trace: &[Goldilocks]) -> Result<Proof, StarkError> {
+pub(super) fn prove(
+    layout: Layout,
+    inputs: &[u64; PUBLIC_INPUTS],
+    trace: Vec<Goldilocks>,
+) -> Result<Proof, StarkError> {
     let config = config().map_err(|e| StarkError::Random { reason: e.to_string() })?;
     let unprovable = |reason: String| StarkError::Unprovable { reason };
     let air = Chunk(layout);
-    let trace = RowMajorMatrix::new(trace.to_vec(), layout.width());
+    let trace = RowMajorMatrix::new(trace, layout.width());
     let public_values = inputs[..PUBLIC_VALUES].iter().map(|&value| Goldilocks::new(value)).collect();
     // The backend panics if a trace contradicts itself in ways that it notices.
     let proof = catch_unwind(AssertUnwindSafe(|| {

@@ -168,7 +168,7 @@ impl Cheat {
 
     fn taken(&self) -> bool {
         let inputs = self.statement.public_inputs().unwrap();
-        let proof = prove(self.layout, &inputs, &self.cells);
+        let proof = prove(self.layout, &inputs, self.cells.clone());
         proof.is_ok_and(|proof| StarkVerifier::new().verify(&self.statement, &proof).is_ok())
     }
 }

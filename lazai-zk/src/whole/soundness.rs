@@ -33,25 +33,21 @@ fn bits(packed: usize, rows_log: usize) -> [u32; 3] {
         num_quotient_chunks: sizes.parts,
         max_combo: 2,
     };
-    let batched = sizes
-        .trees()
-        .iter()
-        .map(|(columns, points)| columns.iter().map(|columns| (columns + HIDDEN) * points).sum::<usize>());
+    let points = |(columns, points): &(Vec<usize>, usize)| {
+        columns.iter().map(|columns| (columns + HIDDEN) * points).sum::<usize>()
+    };
     let shape = InstanceShape {
         // Masks double the rows.
         log_trace_length: rows_log + 1,
         modulus_bits: EXTENSION,
         collision_resistance: EXTENSION,
-        num_batched_functions: batched.sum(),
+        num_batched_functions: sizes.trees().iter().map(points).sum(),
     };
     let grinding = GrindingSites { batch_combination: BATCH_WORK, ..GrindingSites::NONE };
     let buses = LogUpAir { num_interactions: layout.messages().len(), max_message_width: 1 };
     let buses: Vec<_> = security_term(&buses, &shape, &grinding).into_iter().collect();
     let proven = proven_security_report(&regime, &air, &shape, &buses, &grinding);
     let conjectured = conjectured_security_report(&regime, &air, &shape, &buses, &grinding);
-    for term in conjectured.terms() {
-        println!("{rows_log} {term:?}");
-    }
     let johnson = proven.ldr.map_or(0.0, |report| report.security_bits());
     [conjectured.security_bits(), johnson, proven.udr.security_bits()].map(|bits| bits as u32)
 }
