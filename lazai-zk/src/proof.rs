@@ -45,7 +45,7 @@ impl Proof {
         Self { stark: false, key, depth, body }
     }
 
-    #[cfg(any(test, feature = "p3"))]
+    #[cfg(feature = "p3")]
     pub(crate) fn stark(rows_log: u8, body: Vec<u8>) -> Self {
         Self { stark: true, key: crate::whole::digest(), depth: rows_log, body }
     }

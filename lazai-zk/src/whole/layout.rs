@@ -14,6 +14,7 @@ pub(crate) const ROWS_LOG: RangeInclusive<usize> = 12..=16;
 /// Public values: the statement's digest in words, the root, vocabulary, longest record, licences.
 pub(crate) const PUBLIC_VALUES: usize = CONTEXT_WORDS + 4 + 3;
 /// Buses: tokens, limbs, keys.
+#[cfg(feature = "p3")]
 pub(crate) const BUSES: [&str; 3] = ["tokens", "limbs", "keys"];
 
 /// A value that goes over a bus.
@@ -46,7 +47,7 @@ pub(crate) enum Count {
 /// One value on one bus, on every row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Message {
-    /// Place among [`BUSES`].
+    /// Place among buses: tokens, limbs, keys.
     pub(crate) bus: usize,
     pub(crate) value: Value,
     pub(crate) count: Count,
