@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod provenance;
+mod recorded;
 
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, OnceLock};
