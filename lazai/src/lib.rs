@@ -37,6 +37,7 @@ pub mod consumer;
 pub mod conversation;
 pub mod creator;
 pub mod dispute;
+pub mod enclave;
 mod error;
 #[cfg(feature = "train")]
 pub mod exex;
