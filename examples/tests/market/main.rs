@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod provenance;
-mod recorded;
 
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, OnceLock};
@@ -47,6 +46,9 @@ macro_rules! refused {
         assert!(matches!(result, Err($error)), "{result:?}");
     };
 }
+
+// Behind the macro that it uses.
+mod recorded;
 
 /// A request as the consumer's app would sign it, or as somebody else would.
 fn request(stage: &Stage, signer: &dyn Signer, session: SessionId, turn: u32, text: &str) -> ChatRequest {

@@ -176,9 +176,10 @@ impl Cheat {
 /// The real prover proves false traces like true ones, and the verifier refuses them: each rule's kind, and each bus.
 #[test]
 fn cheating_traces_are_refused() {
+    type Lie<'a> = (&'a str, &'a dyn Fn(&mut Cheat));
     assert!(Cheat::new().taken());
     let c = Cheat::new().layout.c;
-    let cheats: [(&str, &dyn Fn(&mut Cheat)); 9] = [
+    let cheats: [Lie<'_>; 9] = [
         ("a token more than the vocabulary has", &|cheat| *cheat.cell(0, c.token) = F::new(49_152)),
         ("a limb out of its range, in a cell that no rule reads", &|cheat| {
             let row = cheat.row(c.content);

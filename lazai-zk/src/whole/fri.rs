@@ -114,15 +114,16 @@ fn leaves<T>(
     places: &[usize],
     flatten: impl Fn(&[T], &mut Vec<u64>),
 ) -> Vec<(usize, super::body::Node)> {
-    let hash = |((values, salts), &place): ((&Vec<Vec<T>>, &Vec<Vec<u64>>), &usize)| {
+    let rows = opening.values.iter().zip(&opening.salts).zip(places);
+    let leaf = rows.map(|((values, salts), &place)| {
         let mut flat = Vec::new();
         for (values, salt) in values.iter().zip(salts) {
             flatten(values, &mut flat);
             flat.extend(salt);
         }
         (place, merkle::leaf(flat.iter()))
-    };
-    opening.values.iter().zip(&opening.salts).zip(places).map(hash).collect()
+    });
+    leaf.collect()
 }
 
 /// The polynomial through a row's values, at `beta`: they stand at a coset, in the order of reversed bits.
