@@ -48,7 +48,7 @@ fn everything_that_is_signed_agrees_with_eth_account() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/eip712.json");
     let vectors: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     // `SealTerms` is checked where it is, in `lazai`.
-    assert_eq!(vectors["vectors"].as_array().unwrap().len(), 14);
+    assert_eq!(vectors["vectors"].as_array().unwrap().len(), 15);
     let (id, node) = ([0xa1; 32], Address::from_bytes([0x33; 20]));
     let (submission, session) = (SubmissionId::from_bytes(id), SessionId::from_bytes(id));
     let (class, version) = (ClassId(7), VersionNumber(2));
