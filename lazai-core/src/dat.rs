@@ -120,6 +120,16 @@ impl VersionMetadata {
     }
 }
 
+/// The type of a version's metadata, as EIP-712 writes it: by itself, and behind the structs around it.
+macro_rules! version_type {
+    () => {
+        "VersionMetadata(string character,string baseName,bytes32 baseDigest,string baseLicence,\
+         bytes32 adapter,bytes32 record,bytes32 submission,address exex,uint8 rating,\
+         uint8 minimumAge,uint8 payment,string consent,string reportContact,\
+         string[] endpoints)"
+    };
+}
+
 /// A version with a voice. A struct around the other, so that versions without one keep their digests.
 struct VoicedVersion<'a> {
     version: &'a VersionMetadata,
@@ -134,11 +144,8 @@ struct MeasuredVersion<'a> {
 }
 
 impl TypedData for VoicedVersion<'_> {
-    const TYPE: &'static str = "VoicedVersion(VersionMetadata version,bytes32 voiceBase,bytes32 voice)\
-                                VersionMetadata(string character,string baseName,bytes32 baseDigest,string baseLicence,\
-                                bytes32 adapter,bytes32 record,bytes32 submission,address exex,uint8 rating,\
-                                uint8 minimumAge,uint8 payment,string consent,string reportContact,\
-                                string[] endpoints)";
+    const TYPE: &'static str =
+        concat!("VoicedVersion(VersionMetadata version,bytes32 voiceBase,bytes32 voice)", version_type!());
 
     fn encode(&self, out: &mut Encoder) {
         out.bytes32(self.version.hash_struct());
@@ -148,12 +155,11 @@ impl TypedData for VoicedVersion<'_> {
 }
 
 impl TypedData for MeasuredVersion<'_> {
-    const TYPE: &'static str = "MeasuredVersion(VersionMetadata version,bytes32 voiceBase,bytes32 voice,uint32 heldOutRecords,\
-                                uint64 heldOutTokens,uint64 baseLoss,uint64 promptedLoss,uint64 tunedLoss)\
-                                VersionMetadata(string character,string baseName,bytes32 baseDigest,string baseLicence,\
-                                bytes32 adapter,bytes32 record,bytes32 submission,address exex,uint8 rating,\
-                                uint8 minimumAge,uint8 payment,string consent,string reportContact,\
-                                string[] endpoints)";
+    const TYPE: &'static str = concat!(
+        "MeasuredVersion(VersionMetadata version,bytes32 voiceBase,bytes32 voice,uint32 heldOutRecords,",
+        "uint64 heldOutTokens,uint64 baseLoss,uint64 promptedLoss,uint64 tunedLoss)",
+        version_type!()
+    );
 
     fn encode(&self, out: &mut Encoder) {
         let Quality { records, tokens, base_micronats, prompted_micronats, tuned_micronats } = self.quality;
@@ -169,10 +175,7 @@ impl TypedData for MeasuredVersion<'_> {
 }
 
 impl TypedData for VersionMetadata {
-    const TYPE: &'static str = "VersionMetadata(string character,string baseName,bytes32 baseDigest,string baseLicence,\
-                                bytes32 adapter,bytes32 record,bytes32 submission,address exex,uint8 rating,\
-                                uint8 minimumAge,uint8 payment,string consent,string reportContact,\
-                                string[] endpoints)";
+    const TYPE: &'static str = version_type!();
 
     fn encode(&self, out: &mut Encoder) {
         out.string(&self.character);
