@@ -10,7 +10,7 @@ use lazai_core::seal::AtRest;
 
 use crate::About;
 use crate::adapter::Adapter;
-use crate::base::{BaseModel, tokenize_opening};
+use crate::base::BaseModel;
 use crate::error::{GenerateError, Result, TrainError};
 use crate::evaluate::mean_loss_after;
 use crate::generate::{GenerateJob, Generation, Generator, Grammars, generate_with, prompt_tokens};
@@ -93,8 +93,7 @@ impl Trainer for Candle {
 
     fn mean_loss(&self, job: &LossJob<'_>) -> Result<f64, TrainError> {
         let adapter = job.adapter.map(|folder| Adapter::load_at(folder, &self.base, job.at_rest)).transpose()?;
-        let opening = |system| tokenize_opening(self.base.tokenizer(), self.base.template(), system);
-        let before = job.system.map(opening).transpose()?.unwrap_or_default();
+        let before = self.base.opening(job.system)?;
         mean_loss_after(&self.base, adapter.as_ref(), &before, job.examples)
     }
 }

@@ -135,7 +135,7 @@ pub enum RecheckError {
     /// A training cannot be repeated here, or its record is not true.
     #[cfg(feature = "train")]
     #[error(transparent)]
-    Train(lazai_lora::TrainError),
+    Train(#[from] lazai_lora::TrainError),
 }
 
 /// Checks that a part of evidence has its expected value.

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::served::program;
-use crate::shell::{cache, cargo, root, run};
+use crate::shell::{cache, cargo, root, run, took};
 use crate::{api, bindings, book, clients, contracts, demo, model, openapi, outside, ran, readme, signing, surface};
 
 /// Which crate of the workspace may depend on which.
@@ -88,7 +88,13 @@ pub fn all() -> Result<()> {
         command
     };
     run("build", &mut cargo(&["build", "--workspace", "--all-targets", "--features", FEATURES]))?;
+    // What fails in a minute fails before what takes many.
     openapi::check()?;
+    let lints = ["clippy", "--workspace", "--all-targets", "--features", FEATURES, "--", "-D", "warnings"];
+    run("clippy", &mut cargo(&lints))?;
+    let mut docs = cargo(&["doc", "--workspace", "--no-deps", "--features", FEATURES]);
+    run("docs", docs.env("RUSTDOCFLAGS", "-D warnings"))?;
+    api::start(&[])?;
     run("tests", &mut with_model(&["test", "--workspace", "--features", FEATURES]))?;
     for example in EXAMPLES {
         // Built above with everything else; another `cargo run` would unify features anew and build again.
@@ -98,11 +104,6 @@ pub fn all() -> Result<()> {
     ran::end()?;
     clients::check(&base)?;
     signing::check()?;
-    let lints = ["clippy", "--workspace", "--all-targets", "--features", FEATURES, "--", "-D", "warnings"];
-    run("clippy", &mut cargo(&lints))?;
-    let mut docs = cargo(&["doc", "--workspace", "--no-deps", "--features", FEATURES]);
-    run("docs", docs.env("RUSTDOCFLAGS", "-D warnings"))?;
-    api::start(&[])?;
     for (package, features) in FEATURE_SETS {
         let only = ["-p", package, "--no-default-features", "--features", features, "--", "-D", "warnings"];
         run(&format!("{package} with only {features:?}"), cargo(&["clippy", "--quiet"]).args(only))?;
@@ -114,6 +115,7 @@ pub fn all() -> Result<()> {
         demo::play(&base, true, true, true)?;
     }
     deny()?;
+    took();
     println!("── everything holds");
     Ok(())
 }

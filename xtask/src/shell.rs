@@ -1,7 +1,9 @@
 //! Running commands, and knowing where things are.
 
+use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -65,6 +67,20 @@ pub fn run(what: &str, command: &mut Command) -> Result<()> {
     if !status.success() {
         bail!("{what}: {status}");
     }
-    println!("   {what}: {:.0} s", started.elapsed().as_secs_f64());
+    let seconds = started.elapsed().as_secs();
+    println!("   {what}: {seconds} s");
+    TOOK.lock().unwrap_or_else(PoisonError::into_inner).push((seconds, what.to_owned()));
     Ok(())
 }
+
+/// Tells the steps that took longest, of those that ran.
+pub fn took() {
+    let mut steps = TOOK.lock().unwrap_or_else(PoisonError::into_inner);
+    let total: u64 = steps.iter().map(|(seconds, _)| seconds).sum();
+    steps.sort_by_key(|(seconds, _)| Reverse(*seconds));
+    println!("── {} steps took {total} s; the longest:", steps.len());
+    steps.iter().take(20).for_each(|(seconds, what)| println!("   {seconds:>5} s  {what}"));
+}
+
+/// Seconds and name of each step so far.
+static TOOK: Mutex<Vec<(u64, String)>> = Mutex::new(Vec::new());

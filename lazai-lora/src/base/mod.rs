@@ -158,6 +158,11 @@ impl BaseModel {
         Self::open(path, compute, WeightFormat::F32)
     }
 
+    /// The tokens that dialogues behind a system message go on from; none without one.
+    pub(crate) fn opening(&self, system: Option<&str>) -> Result<Vec<u32>> {
+        system.map_or(Ok(Vec::new()), |system| tokenize_opening(&self.tokenizer, &self.template, system))
+    }
+
     /// The sizes.
     #[must_use]
     pub fn config(&self) -> &ModelConfig {

@@ -9,7 +9,7 @@ use super::adamw::AdamW;
 use super::checkpoint::History;
 use super::{Data, PlannedStep, plan};
 use crate::adapter::{Adapter, Gradients};
-use crate::base::{BaseModel, tokenize_opening};
+use crate::base::BaseModel;
 use crate::error::{ModelError, Result, TrainError};
 use crate::evaluate::{Example, mean_loss_after};
 use crate::model::{backward, cross_entropy, forward};
@@ -68,8 +68,7 @@ impl<'a> Run<'a> {
             return Err(TrainError::NothingToLearn);
         }
         let steps = u32::try_from(plan.len()).unwrap_or(u32::MAX);
-        let opening = |system| tokenize_opening(base.tokenizer(), base.template(), system);
-        let before = data.system.map(opening).transpose()?.unwrap_or_default();
+        let before = base.opening(data.system)?;
         // Positions beyond the context would be learnt as no reply ever has them, and memory grows with the longest.
         let context = base.config().context;
         let longest = data.examples.iter().enumerate().map(|(i, example)| (before.len() + example.tokens.len(), i));

@@ -22,12 +22,7 @@ struct Rows<'a, T> {
 #[cfg(feature = "plonky2")]
 pub(crate) fn rules<T: Copy, S: Constraints<T>>(s: &mut S, c: &Columns, now: &[T], next: &[T], public: &[T]) {
     let rows = Rows { c, now, next, public };
-    let digest = permutation(s, rows);
-    kinds(s, rows);
-    record(s, rows);
-    inputs(s, rows, &digest);
-    joins(s, rows);
-    sorted(s, rows);
+    let digest = taken(s, rows);
     ratio(s, rows);
     carried(s, rows, &digest);
     handed(s, rows);
@@ -50,12 +45,7 @@ pub(crate) fn whole_rules<T: Copy, S: Constraints<T>>(
     let mut public = [zero; public::LENGTH];
     public[public::VOCABULARY..].copy_from_slice(&numbers);
     let rows = Rows { c, now, next, public: &public };
-    let digest = permutation(s, rows);
-    kinds(s, rows);
-    record(s, rows);
-    inputs(s, rows, &digest);
-    joins(s, rows);
-    sorted(s, rows);
+    let digest = taken(s, rows);
     carried(s, rows, &digest);
     tables(s, rows);
     // It begins at the start, with any first contributor, and ends with every contributor entered.
@@ -71,6 +61,17 @@ pub(crate) fn whole_rules<T: Copy, S: Constraints<T>>(
         s.at_last(difference);
     }
     s.at_last(now[c.state + state::SIZE]);
+}
+
+/// What rows take in, in chunks of either kind; returns the digest that the row's permutation gives.
+fn taken<T: Copy, S: Constraints<T>>(s: &mut S, rows: Rows<'_, T>) -> [T; 4] {
+    let digest = permutation(s, rows);
+    kinds(s, rows);
+    record(s, rows);
+    inputs(s, rows, &digest);
+    joins(s, rows);
+    sorted(s, rows);
+    digest
 }
 
 /// The row's permutation; returns the first four lanes of its output.

@@ -1,16 +1,17 @@
 //! The records that training holds out, and what models make of them.
 
+use std::ops::Range;
 use std::path::Path;
 
 use lazai_core::pov::Dataset;
-use lazai_core::record::{Quality, held_out};
+use lazai_core::record::{Quality, TrainingRecord, held_out};
 use lazai_core::seal::AtRest;
 use lazai_core::{BasisPoints, Digest};
 use lazai_lora::evaluate::Example;
-use lazai_lora::train::{Data, LossJob};
+use lazai_lora::train::{Checkpoints, Data, LossJob, Replay, ReplayJob, TOLERANCE_PPM};
 use lazai_lora::{TrainError, Trainer};
 
-use super::examples;
+use super::{SOFTWARE, examples};
 
 /// A dataset's records as training has them: those that it learns, and those that it holds out.
 #[derive(Debug, Clone)]
@@ -26,17 +27,20 @@ impl Parts {
     pub fn of(dataset: &Dataset, root: Digest, share: BasisPoints) -> Self {
         let all = examples(dataset);
         let drawn = held_out(root, all.len(), share);
-        let says_something = |example: &Example| example.mask.iter().skip(1).any(|&said| said);
+        let is_drawn = |record: usize| drawn.binary_search(&record).is_ok();
+        let something_is_said = |held_out: bool| {
+            let mut part = all.iter().enumerate().filter(|(record, _)| is_drawn(*record) == held_out);
+            part.any(|(_, example)| said(example) > 0)
+        };
+        if !(something_is_said(true) && something_is_said(false)) {
+            return Self { learnt: all, held_out: Vec::new() };
+        }
         let (mut learnt, mut held_out) = (Vec::with_capacity(all.len()), Vec::with_capacity(drawn.len()));
-        for (record, example) in all.iter().enumerate() {
-            let part = if drawn.binary_search(&record).is_ok() { &mut held_out } else { &mut learnt };
-            part.push(example.clone());
+        for (record, example) in all.into_iter().enumerate() {
+            let part = if is_drawn(record) { &mut held_out } else { &mut learnt };
+            part.push(example);
         }
-        if learnt.iter().any(says_something) && held_out.iter().any(says_something) {
-            Self { learnt, held_out }
-        } else {
-            Self { learnt: all, held_out: Vec::new() }
-        }
+        Self { learnt, held_out }
     }
 
     /// What a trainer gets of them.
@@ -77,7 +81,6 @@ impl Parts {
         let base_micronats = loss(bare)?;
         let prompted_micronats = system.map(|_| loss(LossJob { system, ..bare })).transpose()?;
         let tuned_micronats = loss(LossJob { system, adapter: Some(adapter), at_rest, ..bare })?;
-        let said = |example: &Example| example.mask.iter().skip(1).filter(|&&said| said).count() as u64;
         Ok(Some(Quality {
             records: u32::try_from(self.held_out.len()).unwrap_or(u32::MAX),
             tokens: self.held_out.iter().map(said).sum(),
@@ -86,4 +89,22 @@ impl Parts {
             tuned_micronats,
         }))
     }
+
+    /// Repeats steps of a recorded run on them, and compares.
+    pub(crate) fn replay(
+        &self,
+        trainer: &dyn Trainer,
+        dataset: &Dataset,
+        record: &TrainingRecord,
+        checkpoints: Option<&Checkpoints>,
+        steps: Range<u32>,
+    ) -> Result<Replay, TrainError> {
+        let (data, tolerance_ppm) = (&self.data(dataset), TOLERANCE_PPM);
+        trainer.replay(&ReplayJob { record, software: SOFTWARE, data, checkpoints, steps, tolerance_ppm })
+    }
+}
+
+/// The character's tokens in a record that are predicted: the first one of a record never is.
+fn said(example: &Example) -> u64 {
+    example.mask.iter().skip(1).filter(|&&said| said).count() as u64
 }

@@ -7,11 +7,10 @@ use lazai_core::pov::Dataset;
 use lazai_core::record::{Kept, LoraConfig, Quality, TrainConfig, TrainingRecord, VoiceRecord};
 use lazai_core::{Digest, SubmissionId};
 use lazai_lora::evaluate::Example;
-use lazai_lora::train::{Replay, TOLERANCE_PPM, TrainProgress};
-use lazai_lora::train::{ReplayJob, TrainJob, TrainedFiles};
+use lazai_lora::train::{Replay, TrainJob, TrainProgress, TrainedFiles};
 use lazai_lora::{About, Trainer};
 
-use super::{ExEx, ExExError, Parts, SOFTWARE};
+use super::{ExEx, ExExError, Parts};
 
 /// The interval at which training reads the ledger.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -139,15 +138,8 @@ impl Training {
     pub fn replay(&self, record: &TrainingRecord, steps: std::ops::Range<u32>) -> Result<Replay, ExExError> {
         let parts = Parts::of(&self.dataset, self.root, record.train.held_out);
         let checkpoints = self.exex.checkpoints(record.submission);
-        let job = ReplayJob {
-            record,
-            software: SOFTWARE,
-            data: &parts.data(&self.dataset),
-            checkpoints: checkpoints.has_last().then_some(&checkpoints),
-            steps,
-            tolerance_ppm: TOLERANCE_PPM,
-        };
-        Ok(self.trainer.replay(&job)?)
+        let checkpoints = checkpoints.has_last().then_some(&checkpoints);
+        Ok(parts.replay(&*self.trainer, &self.dataset, record, checkpoints, steps)?)
     }
 }
 

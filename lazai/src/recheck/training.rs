@@ -8,9 +8,9 @@ use lazai_core::digest::sha256_reader;
 use lazai_core::pov::Dataset;
 use lazai_core::record::{Quality, TrainingRecord};
 use lazai_core::seal::AtRest;
+use lazai_lora::Trainer;
 use lazai_lora::adapter::WEIGHTS_FILE;
-use lazai_lora::train::{Checkpoints, Replay, ReplayJob, TOLERANCE_PPM};
-use lazai_lora::{TrainError, Trainer};
+use lazai_lora::train::{Checkpoints, Replay, TOLERANCE_PPM};
 use lazai_zk::Commitment;
 
 use super::{RecheckError, malformed, same};
@@ -81,18 +81,9 @@ impl<'a> RecordedTraining<'a> {
     /// Repeats steps of the run, from the start or a checkpoint that was kept, and compares.
     ///
     /// # Errors
-    /// [`RecheckError::Train`]: [`TrainError::ReplayDiffers`] names the first step at which the record is not true.
+    /// [`RecheckError::Train`]: [`TrainError::ReplayDiffers`](lazai_lora::TrainError::ReplayDiffers) names the first step at which the record is not true.
     pub fn steps(&self, steps: Range<u32>, checkpoints: Option<&Checkpoints>) -> Result<Replay, RecheckError> {
-        let parts = self.parts();
-        let job = ReplayJob {
-            record: self.record,
-            software: SOFTWARE,
-            data: &parts.data(self.dataset),
-            checkpoints,
-            steps,
-            tolerance_ppm: TOLERANCE_PPM,
-        };
-        Ok(self.trainer.replay(&job)?)
+        Ok(self.parts().replay(self.trainer, self.dataset, self.record, checkpoints, steps)?)
     }
 
     /// Measures base and tuned model on the held-out records again, and compares. `None` if the record has no such losses, and nothing
@@ -136,12 +127,6 @@ fn compare(recorded: Option<Quality>, found: Option<Quality>, exact: bool) -> Op
     let difference = |(was, is): (u64, u64)| was.abs_diff(is).saturating_mul(1_000_000) / was.max(1);
     let difference_ppm = losses(&recorded).into_iter().zip(losses(&found)).map(difference).max().unwrap_or(0);
     if difference_ppm > TOLERANCE_PPM { other } else { Some(QualityRepeat::Within { difference_ppm }) }
-}
-
-impl From<TrainError> for RecheckError {
-    fn from(error: TrainError) -> Self {
-        Self::Train(error)
-    }
 }
 
 #[cfg(test)]

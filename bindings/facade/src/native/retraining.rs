@@ -33,7 +33,7 @@ record! {
     pub struct RecheckedTraining {
         /// True if all that was repeated is as recorded, or within what another kind of machine explains.
         pub holds: bool,
-        /// What the repeat came to, in words.
+        /// What is recorded and what the repeat came to, in words.
         pub says: String,
         /// The submission.
         pub submission: String,
@@ -83,6 +83,9 @@ pub fn recheck_training(
     let trainer = BaseModel::open(base)?.candle()?;
     let training = RecordedTraining::new(&record, &dataset, &*trainer)?;
     let (mut says, mut found, mut differing_step) = (Vec::new(), None, None);
+    if let Some(recorded) = &record.quality {
+        says.push(format!("recorded: {}", recorded.in_words()));
+    }
     let repeated = training.quality(Path::new(&adapter), &mut || true)?;
     says.push(match repeated {
         None => "nothing was held out, and nothing is".to_owned(),
