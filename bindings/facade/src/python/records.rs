@@ -2849,7 +2849,7 @@ mod rechecked_training {
             self.holds
         }
 
-        /// What the repeat came to, in words.
+        /// What is recorded and what the repeat came to, in words.
         #[getter(says)]
         fn python_says(&self) -> String {
             self.says.clone()

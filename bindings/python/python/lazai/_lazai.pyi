@@ -1485,7 +1485,7 @@ class RecheckedTraining:
         """True if all that was repeated is as recorded, or within what another kind of machine explains."""
     @property
     def says(self, /) -> str:
-        """What the repeat came to, in words."""
+        """What is recorded and what the repeat came to, in words."""
     @property
     def submission(self, /) -> str:
         """The submission."""
