@@ -10,7 +10,9 @@ use lazai::core::pov::{PovFile, Record, Writer};
 use lazai::core::{Address, Digest, LedgerId, SubmissionId};
 use lazai::zk::poseidon::{HashOut, two_to_one};
 use lazai::zk::statement::Prompts;
-use lazai::zk::{Binding, Commitment, Plonky2Verifier, Proof, ProveStage, Prover, Statement, Verifier};
+use lazai::zk::{
+    Binding, Commitment, Plonky2Verifier, Proof, ProveStage, Prover, StarkProver, StarkVerifier, Statement, Verifier,
+};
 use serde_json::{Value, json};
 
 use crate::data::{contributor, output, peak_mb};
@@ -19,6 +21,8 @@ use crate::{Failure, chart, plonky3};
 /// The slope is taken from the first of these to the third; the exponent from the third to the last.
 const SIZES: [u64; 5] = [100_000, 300_000, 1_000_000, 2_000_000, 4_000_000];
 const SMALL: u64 = 131_072;
+/// Of one STARK: the small size, and nearly the most that fits.
+const STARKS: [u64; 3] = [SMALL, 300_000, 1_000_000];
 const PERMUTATIONS: usize = 1 << 15;
 const VERIFICATIONS: u32 = 10;
 const BATCHES: u32 = 8;
@@ -49,7 +53,20 @@ pub fn run(folder: &Path, report: &Path) -> Result<Value, Failure> {
     }
     let small = best(SMALL, 3)?;
     let hashing = from_evm(&["hash".into()])?;
-    let wasm = wasm(folder)?;
+    let module = wasm(folder, "proof.bin")?;
+    let mut starks = Vec::new();
+    for tokens in STARKS {
+        let mut best = stark(tokens, folder)?;
+        for _ in 1..3 {
+            let run = stark(tokens, folder)?;
+            if run["cpu_s"].as_f64() < best["cpu_s"].as_f64() {
+                best = run;
+            }
+        }
+        starks.push(best);
+    }
+    let stark_module = wasm(folder, "stark.bin")?;
+    let [stark_small, .., stark_large] = starks.as_slice() else { return Err("no STARK was measured".into()) };
 
     let number = |value: &Value| value.as_f64().ok_or("a number is missing");
     let (low, high, last) = (&runs[0], &runs[2], &runs[SIZES.len() - 1]);
@@ -76,26 +93,37 @@ pub fn run(folder: &Path, report: &Path) -> Result<Value, Failure> {
         "proof_bytes": high["proof_bytes"],
         "verify_ms": fastest("verify_ms"),
         "plonky2_verify_ms": fastest("plonky2_verify_ms"),
-        "verify_wasm_ms": wasm,
+        "verify_wasm_ms": module,
         "peak_rss_mb": high["peak_mb"],
         "growth_exponent": exponent,
         "native_hash_ratio": permutations_per_cpu_s / number(&hashing["native_per_cpu_s"])?,
         "plonky3_ratio": permutations_per_cpu_s / number(&hashing["plonky3_per_cpu_s"])?,
         "permutations_per_cpu_s": permutations_per_cpu_s,
+        "p3_prove_cpu_s_131k": stark_small["cpu_s"],
+        "p3_prove_wall_s_131k": stark_small["wall_s"],
+        "p3_proof_bytes": stark_large["proof_bytes"],
+        "p3_verify_ms": stark_large["verify_ms"],
+        "p3_verify_wasm_ms": stark_module,
+        "p3_runs": starks,
         "hashing": hashing,
         "runs": runs,
     }))
 }
 
 /// The verifier in WebAssembly under Node, in milliseconds; null with the reason printed where it cannot be had.
-fn wasm(folder: &Path) -> Result<Value, Failure> {
+fn wasm(folder: &Path, proof: &str) -> Result<Value, Failure> {
     let (Some(module), Some(script)) = (std::env::var_os("LAZAI_WASM_MODULE"), std::env::var_os("LAZAI_WASM_SCRIPT"))
     else {
         return Ok(Value::Null);
     };
     let mut node = Command::new("node");
-    node.arg(script).arg(module).arg(folder.join("statement.json")).arg(folder.join("proof.bin"));
+    node.arg(script).arg(module).arg(folder.join("statement.json")).arg(folder.join(proof));
     output(&mut node)
+}
+
+/// One STARK of a dataset of so many tokens, in a process of its own.
+fn stark(tokens: u64, folder: &Path) -> Result<Value, Failure> {
+    from_evm(&["stark".into(), tokens.to_string(), folder.display().to_string()])
 }
 
 fn from_evm(args: &[String]) -> Result<Value, Failure> {
@@ -109,8 +137,9 @@ fn from_evm(args: &[String]) -> Result<Value, Failure> {
 pub fn part(args: &[String]) -> Result<Value, Failure> {
     match args {
         [verb, tokens, folder] if verb == "prove" => prove(tokens.parse()?, Path::new(folder)),
+        [verb, tokens, folder] if verb == "stark" => prove_stark(tokens.parse()?, Path::new(folder)),
         [verb] if verb == "hash" => hash(),
-        _ => Err("zk-part: prove TOKENS FOLDER, or hash".into()),
+        _ => Err("zk-part: prove or stark TOKENS FOLDER, or hash".into()),
     }
 }
 
@@ -134,13 +163,40 @@ fn dataset(tokens: u64, path: &Path) -> Result<PovFile, Failure> {
     Ok(PovFile::open(path)?)
 }
 
-fn prove(tokens: u64, folder: &Path) -> Result<Value, Failure> {
-    let source = dataset(tokens, &folder.join("dataset.safetensors"))?;
-    let binding = Binding {
+fn binding() -> Binding {
+    Binding {
         ledger: LedgerId::from_bytes([1; 32]),
         submitter: Address::from_bytes([2; 20]),
         submission: SubmissionId::from_bytes([3; 32]),
-    };
+    }
+}
+
+fn prove_stark(tokens: u64, folder: &Path) -> Result<Value, Failure> {
+    let source = dataset(tokens, &folder.join("dataset.safetensors"))?;
+    let (started, cpu) = (Instant::now(), cpu_s()?);
+    let commitment = Commitment::of(&source)?;
+    let statement = commitment.statement(&source, Prompts::NONE, binding())?;
+    let proof = StarkProver::new().prove(&source, &commitment, &statement)?;
+    let (wall_s, total, peak_mb) = (started.elapsed().as_secs_f64(), cpu_s()? - cpu, peak_mb());
+    let verifier = StarkVerifier::new();
+    let verify_ms = timed(&|| Ok(verifier.verify(&statement, &proof)?))?;
+    std::fs::write(folder.join("statement.json"), statement.to_bytes())?;
+    std::fs::write(folder.join("stark.bin"), proof.to_bytes())?;
+    Ok(json!({
+        "tokens": statement.tokens(),
+        "records": statement.records(),
+        "permutations": commitment.permutations(),
+        "cpu_s": total,
+        "wall_s": wall_s,
+        "proof_bytes": proof.to_bytes().len(),
+        "verify_ms": verify_ms,
+        "peak_mb": peak_mb,
+    }))
+}
+
+fn prove(tokens: u64, folder: &Path) -> Result<Value, Failure> {
+    let source = dataset(tokens, &folder.join("dataset.safetensors"))?;
+    let binding = binding();
     let prover = Prover::new().circuits_in(folder.join("circuits"));
     let (started, cpu) = (Instant::now(), cpu_s()?);
     let commitment = Commitment::of(&source)?;
@@ -180,19 +236,21 @@ fn prove(tokens: u64, folder: &Path) -> Result<Value, Failure> {
     }))
 }
 
+/// Milliseconds that it takes: the best of several batches.
+fn timed(run: &dyn Fn() -> Result<(), Failure>) -> Result<f64, Failure> {
+    let mut best = f64::INFINITY;
+    for _ in 0..BATCHES {
+        let started = Instant::now();
+        for _ in 0..VERIFICATIONS {
+            run()?;
+        }
+        best = best.min(started.elapsed().as_secs_f64() * 1e3 / f64::from(VERIFICATIONS));
+    }
+    Ok(best)
+}
+
 fn verify(statement: &Statement, proof: &Proof) -> Result<(f64, f64), Failure> {
     let (ours, theirs) = (Verifier::new(), Plonky2Verifier::new());
-    let timed = |run: &dyn Fn() -> Result<(), Failure>| -> Result<f64, Failure> {
-        let mut best = f64::INFINITY;
-        for _ in 0..BATCHES {
-            let started = Instant::now();
-            for _ in 0..VERIFICATIONS {
-                run()?;
-            }
-            best = best.min(started.elapsed().as_secs_f64() * 1e3 / f64::from(VERIFICATIONS));
-        }
-        Ok(best)
-    };
     let ours = timed(&|| Ok(ours.verify(statement, proof)?))?;
     Ok((ours, timed(&|| Ok(theirs.verify(statement, proof)?))?))
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use lazai_core::sign::{Encoder, signing_digest};
 use lazai_core::{Address, Digest, Domain, LocalSigner, Signature, Signer, TypedData};
-use lazai_zk::{Proof, Statement, Verifier};
+use lazai_zk::{Proof, StarkVerifier, Statement, Verifier};
 
 /// Reserves memory for so many bytes; the host writes there and hands it to [`verify`].
 #[unsafe(no_mangle)]
@@ -23,7 +23,12 @@ pub unsafe extern "C" fn verify(statement: *const u8, statement_bytes: usize, pr
         unsafe { (std::slice::from_raw_parts(statement, statement_bytes), std::slice::from_raw_parts(proof, proof_bytes)) };
     let Ok(statement) = Statement::from_bytes(statement) else { return 1 };
     let Ok(proof) = Proof::from_bytes(proof) else { return 2 };
-    if Verifier::new().verify(&statement, &proof).is_ok() { 0 } else { 3 }
+    let verified = if proof.is_stark() {
+        StarkVerifier::new().verify(&statement, &proof)
+    } else {
+        Verifier::new().verify(&statement, &proof)
+    };
+    if verified.is_ok() { 0 } else { 3 }
 }
 
 /// What a voucher is, as it is signed: `lazai_settle::session::Voucher` without the market around it.
