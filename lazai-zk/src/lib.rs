@@ -86,9 +86,9 @@
 //! are found by meeting in the middle at the cost of collisions. That is enough under salts of 192 bits; do not use it where
 //! preimages must be harder than collisions.
 //!
-//! Nothing here was audited by others. Verifiers' keys are pinned: [`verifier_key_digest`] gives the newest one's digest, which belongs
-//! into every trust anchor; proofs name theirs, and those of earlier keys are verified, too
-//! ([`Verifier::newest`] refuses them). An error tells *malformed*, *of another circuit* and *rejected* apart ([`VerifyError`]).
+//! Nothing here was audited by others. Verifiers' keys are pinned; one STARK has no key, and parameters in its place. [`verifier_key_digest`]
+//! gives the newest digest, which belongs into every trust anchor; proofs name theirs, and those of earlier digests are verified, too
+//! ([`Verifier::newest`] takes what this crate's provers make, no more). An anchor with an earlier digest takes nothing newer. An error tells *malformed*, *of another circuit* and *rejected* apart ([`VerifyError`]).
 //!
 //! | module | holds |
 //! |---|---|

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use lazai_core::SubmissionId;
-use lazai_zk::{Proof, StarkVerifier, Statement, Verifier, VerifyError};
+use lazai_zk::{Proof, StarkVerifier, Statement, Verifier, VerifierKey, VerifyError, verifier_key_digest};
 
 const STATEMENT: &[u8] = include_bytes!("../../vectors/zk/statement.json");
 const PROOF: &[u8] = include_bytes!("../../vectors/zk/stark.bin");
@@ -25,8 +25,15 @@ fn the_vector_verifies_and_names_its_parameters() {
     assert_eq!((proof.depth(), proof.key_digest()), (0, StarkVerifier::new().digest()));
     assert_eq!(proof.to_bytes(), PROOF);
     StarkVerifier::new().verify(&statement(), &proof).unwrap();
-    // A proof is for one verifier.
-    assert!(matches!(Verifier::new().verify(&statement(), &proof), Err(VerifyError::OtherCircuit { .. })));
+    Verifier::new().verify(&statement(), &proof).unwrap();
+    Verifier::newest().verify(&statement(), &proof).unwrap();
+    Verifier::trusting(verifier_key_digest()).unwrap().verify(&statement(), &proof).unwrap();
+    // Whoever trusts circuits alone has not agreed to it.
+    let circuits = VerifierKey::pinned();
+    for verifier in [Verifier::trusting(circuits.digest()).unwrap(), Verifier::with_key(circuits.clone())] {
+        let refused = verifier.verify(&statement(), &proof);
+        assert!(matches!(refused, Err(VerifyError::OtherCircuit { .. })), "{refused:?}");
+    }
     let joined = Proof::from_bytes(include_bytes!("../../vectors/zk/proof.bin")).unwrap();
     assert!(!joined.is_stark());
     let refused = StarkVerifier::new().verify(&statement(), &joined);
@@ -34,6 +41,9 @@ fn the_vector_verifies_and_names_its_parameters() {
     // Under the other's name, too.
     let renamed = [b"LZP2", &PROOF[4..]].concat();
     assert!(matches!(verify(&renamed), Err(VerifyError::OtherCircuit { .. })));
+    let renamed = Proof::from_bytes(&renamed).unwrap();
+    let refused = Verifier::new().verify(&statement(), &renamed);
+    assert!(matches!(refused, Err(VerifyError::OtherCircuit { .. })), "{refused:?}");
 }
 
 #[test]

@@ -431,6 +431,16 @@ codes! {
     }
 }
 
+#[cfg(feature = "stark")]
+codes! {
+    lazai_zk::StarkError {
+        Self::Pov(error) => Coded::code(error),
+        Self::Commit(error) => error.code(),
+        Self::Statement(error) => error.code(),
+        _ => "zk.prove",
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

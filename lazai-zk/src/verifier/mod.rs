@@ -1,6 +1,7 @@
 //! The verifier: plain Rust, no backend, no threads, nothing allocated beyond the proof's own fixed size, no panic.
 //!
-//! It checks the outer proof alone; that one vouches for all that is inside. Field elements must be canonical, so a
+//! Of joined proofs it checks the outer one alone; that one vouches for all that is inside. Proofs of one STARK it leaves to
+//! [`StarkVerifier`]. Field elements must be canonical, so a
 //! proof has one spelling. Tests run plonky2's own verifier beside it on every proof, honest and damaged.
 
 mod body;
@@ -19,6 +20,7 @@ use crate::key::{OuterKey, VerifierKey};
 use crate::poseidon::{HashOut, sponge};
 use crate::proof::Proof;
 use crate::statement::{PUBLIC_INPUTS, Statement, StatementError};
+use crate::whole::{self, StarkVerifier};
 use body::Body;
 use plonk::Challenges;
 use shape::{ARITY_LOG, CHALLENGES, DEGREE_LOG, FINAL_POLY_LOG, POW_BITS, QUERIES, STEPS};
@@ -34,10 +36,10 @@ pub enum VerifyError {
         /// The expectation.
         reason: &'static str,
     },
-    /// It was made for another verifier's key.
+    /// It was made for another verifier's key, or another's parameters.
     #[error("proof is of key {found}, expected {expected}")]
     OtherCircuit {
-        /// Newest key of this verifier.
+        /// The newest that this verifier takes.
         expected: Digest,
         /// Key that the proof names.
         found: Digest,
@@ -53,18 +55,30 @@ pub enum VerifyError {
     },
 }
 
-/// Digest of the pinned verifier's key: part of every trust anchor.
+/// Digest of the newest that verifiers take: part of every trust anchor. It stands for the parameters of one STARK, and for the pinned
+/// keys before them.
 #[must_use]
 pub fn verifier_key_digest() -> Digest {
-    let [.., newest] = known_digests();
-    *newest
+    whole::digest()
 }
 
-/// Digests of [`VerifierKey::known`].
-fn known_digests() -> &'static [Digest; 2] {
+/// What proofs are made for.
+#[derive(Debug, Clone)]
+enum Taken {
+    /// Circuits, by their key.
+    Joined(VerifierKey),
+    /// The rules of one STARK, which have no key.
+    Stark,
+}
+
+/// All that this crate takes, the oldest first.
+fn known() -> &'static [(Digest, Taken)] {
     use std::sync::OnceLock;
-    static DIGESTS: OnceLock<[Digest; 2]> = OnceLock::new();
-    DIGESTS.get_or_init(|| VerifierKey::known().each_ref().map(VerifierKey::digest))
+    static KNOWN: OnceLock<Vec<(Digest, Taken)>> = OnceLock::new();
+    KNOWN.get_or_init(|| {
+        let joined = VerifierKey::known().iter().map(|key| (key.digest(), Taken::Joined(key.clone())));
+        joined.chain([(whole::digest(), Taken::Stark)]).collect()
+    })
 }
 
 /// A verifier of dataset proofs. It takes milliseconds.
@@ -86,47 +100,41 @@ fn known_digests() -> &'static [Digest; 2] {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Verifier {
-    newest: (Digest, VerifierKey),
-    earlier: Vec<(Digest, VerifierKey)>,
+    /// The oldest first.
+    taken: Vec<(Digest, Taken)>,
 }
 
 impl Verifier {
-    /// The verifier for the keys that this crate carries: proofs of the circuits in it, and of those before them.
+    /// The verifier of all that this crate knows: proofs of the circuits in it, of those before them, and of one STARK.
     #[must_use]
     pub fn new() -> Self {
-        Self::of(VerifierKey::known().len() - 1)
+        Self { taken: known().to_vec() }
     }
 
-    /// The verifier for proofs of the circuits in this crate alone.
+    /// The verifier of what this crate's provers make, and nothing earlier.
     #[must_use]
     pub fn newest() -> Self {
-        Self::with_key(VerifierKey::pinned().clone())
+        let pinned = VerifierKey::pinned().digest();
+        Self { taken: known().iter().skip_while(|(digest, _)| *digest != pinned).cloned().collect() }
     }
 
-    /// The verifier for a key that this crate carries, and those before it; `None` for a digest of another key.
+    /// The verifier for a digest that this crate knows, and those before it; `None` for any other.
     #[must_use]
     pub fn trusting(digest: Digest) -> Option<Self> {
-        known_digests().iter().position(|known| *known == digest).map(Self::of)
-    }
-
-    /// For the key at a place among those known, and the ones before it.
-    fn of(place: usize) -> Self {
-        let mut keys: Vec<_> =
-            known_digests().iter().copied().zip(VerifierKey::known().iter().cloned()).take(place + 1).collect();
-        let newest = keys.pop().unwrap_or_else(|| (verifier_key_digest(), VerifierKey::pinned().clone()));
-        Self { newest, earlier: keys }
+        let place = known().iter().position(|(known, _)| *known == digest)?;
+        Some(Self { taken: known().iter().take(place + 1).cloned().collect() })
     }
 
     /// A verifier for a key that the caller trusts, of circuits of the same shape.
     #[must_use]
     pub fn with_key(key: VerifierKey) -> Self {
-        Self { newest: (key.digest(), key), earlier: Vec::new() }
+        Self { taken: vec![(key.digest(), Taken::Joined(key))] }
     }
 
-    /// Digest of its newest key.
+    /// Digest of the newest that it takes.
     #[must_use]
     pub fn key_digest(&self) -> Digest {
-        self.newest.0
+        self.taken.last().map_or(Digest::ZERO, |(digest, _)| *digest)
     }
 
     /// Checks that a proof proves a statement; any bytes are safe.
@@ -134,12 +142,19 @@ impl Verifier {
     /// # Errors
     /// [`VerifyError`]: malformed, of another circuit, of an impossible statement, or rejected.
     pub fn verify(&self, statement: &Statement, proof: &Proof) -> Result<(), VerifyError> {
-        let (expected, found) = (self.newest.0, proof.key_digest());
-        let named = std::iter::once(&self.newest).chain(&self.earlier).find(|(digest, _)| *digest == found);
-        let (_, key) = named.ok_or(VerifyError::OtherCircuit { expected, found })?;
+        let found = proof.key_digest();
+        let named = self.taken.iter().find(|(digest, taken)| *digest == found && taken.is_stark() == proof.is_stark());
+        let (_, taken) = named.ok_or_else(|| VerifyError::OtherCircuit { expected: self.key_digest(), found })?;
+        let Taken::Joined(key) = taken else { return StarkVerifier::new().verify(statement, proof) };
         let key = key.at(proof.depth()).ok_or(VerifyError::Malformed { reason: "depth beyond the key's" })?;
         let inputs = statement.public_inputs()?;
         verify_body(key, &inputs, proof.body())
+    }
+}
+
+impl Taken {
+    fn is_stark(&self) -> bool {
+        matches!(self, Self::Stark)
     }
 }
 
