@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 
 use lazai_facade::native::market::Market;
 use lazai_facade::native::memory::open_memory;
-use lazai_facade::native::node::NodeClient;
+use lazai_facade::native::node::{NodeClient, Reading};
 use lazai_facade::{Chat, ChatTurn, LazaiError, LocalKey, ReplyListener, ReplySettings, TokenCheck, TokenCounter};
 use pollster::block_on;
 use serde::{Deserialize, Serialize};
@@ -31,11 +31,16 @@ impl ReplyListener for Heard {
 
 /// The node at a URL, held to public certificate authorities or to those in a file, maybe by way of a relay.
 pub(crate) fn client(url: &str, ca: Option<&Path>, way: &args::Way) -> Result<Arc<NodeClient>, LazaiError> {
-    let (relay, only_sealed) = (way.relay.as_deref(), way.only_sealed);
-    let Some(path) = ca else { return NodeClient::with(url, None, relay, only_sealed) };
+    let relay = way.relay.as_deref();
+    let reading = match &way.enclave {
+        Some(policy) => Reading::Enclave(crate::read(policy)?),
+        None if way.only_sealed => Reading::Sealed,
+        None => Reading::Offered,
+    };
+    let Some(path) = ca else { return NodeClient::with(url, None, relay, &reading) };
     let certificates = String::from_utf8_lossy(&crate::read(path)?).into_owned();
     let of_file = |error: LazaiError| LazaiError::new("tls", format!("{}: {}", path.display(), error.detail()));
-    NodeClient::with(url, Some(&certificates), relay, only_sealed).map_err(of_file)
+    NodeClient::with(url, Some(&certificates), relay, &reading).map_err(of_file)
 }
 
 /// Holds a node to that of a conversation: what is said is sealed to its key alone.
@@ -85,6 +90,11 @@ pub(crate) fn chat(talk: &args::Talk, input: &mut dyn BufRead, out: &mut Output<
         chat.remember_counted(&memory, verb.remember.memory_tokens, verb.memory_summaries, counter);
     }
     keep(verb, &chat)?;
+    if verb.way.enclave.is_some() {
+        // Nobody begins to type what could not be sent.
+        let reader = block_on(node.who_reads()).map_err(at(&verb.node))?;
+        out.piece(&format!("{reader}\n"));
+    }
     // A node makes a reply that was begun to its end, and takes no other words for it.
     let asked = verb.conversation.with_extension("asked");
     let mut said = std::fs::read_to_string(&asked).unwrap_or_default();

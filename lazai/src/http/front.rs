@@ -206,6 +206,7 @@ impl Front {
                 Endpoint::Sessions => post(exact::open),
                 Endpoint::Vouchers => post(pay),
                 Endpoint::Releases => post(release),
+                Endpoint::Quote => get(sealed::quote),
                 Endpoint::Reports => post(report),
                 Endpoint::Health => get(|| async { axum::Json(json!({"status": "ok"})) }),
                 Endpoint::Document => get(|| openapi::answer(Server::Node)),

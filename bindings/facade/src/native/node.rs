@@ -2,12 +2,24 @@
 
 use std::sync::Arc;
 
+use lazai::enclave::Reader;
 use lazai::http::{HttpNode, Sealing};
 use lazai::node::Node as _;
 
 use crate::chat::ModelOffer;
 use crate::transport::{BodySink, HttpRequest, Transport};
-use crate::{Domain, LazaiError};
+use crate::{Domain, JsonBytes, LazaiError};
+
+/// Who may read what is said to a node, as a command line says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading {
+    /// A program of this policy (JSON of `lazai::enclave::EnclavePolicy`), or nobody.
+    Enclave(JsonBytes),
+    /// It is sealed where the node offers it.
+    Offered,
+    /// It is sealed to the node, or not sent.
+    Sealed,
+}
 
 /// A node behind a URL, over this library's own HTTP and TLS.
 #[cfg_attr(feature = "uniffi", derive(uniffi::Object))]
@@ -65,27 +77,40 @@ impl NodeClient {
 }
 
 impl NodeClient {
-    /// A node with what a command line says of it: certificate authorities, a relay, and whether anything may go in clear text.
+    /// A node with what a command line says of it: certificate authorities, a relay, and who may read what is said.
     ///
     /// # Errors
-    /// As [`new`](Self::new), [`trusting`](Self::trusting), [`relayed`](Self::relayed).
+    /// `json.malformed` of a policy; else as [`new`](Self::new), [`trusting`](Self::trusting), [`relayed`](Self::relayed).
     pub fn with(
         url: &str,
         certificates: Option<&str>,
         relay: Option<&str>,
-        only_sealed: bool,
+        reading: &Reading,
     ) -> Result<Arc<Self>, LazaiError> {
         let mut node = HttpNode::new(url)?;
         if let Some(certificates) = certificates {
             node = node.with_root_certificates(certificates.as_bytes())?;
         }
-        if only_sealed {
-            node = node.with_sealing(Sealing::Required);
-        }
+        node = match reading {
+            Reading::Offered => node,
+            Reading::Sealed => node.with_sealing(Sealing::Required),
+            Reading::Enclave(policy) => node.with_enclave(serde_json::from_slice(policy)?),
+        };
         Ok(Arc::new(Self(match relay {
             Some(relay) => node.with_relay(relay)?,
             None => node,
         })))
+    }
+
+    /// Who reads what is said to it, in words.
+    ///
+    /// # Errors
+    /// `node.…`.
+    pub async fn who_reads(&self) -> Result<String, LazaiError> {
+        Ok(match self.0.who_reads().await? {
+            Reader::AttestedEnclave(attested) => format!("{}: {attested}", Reader::AttestedEnclave(attested.clone())),
+            reader => reader.to_string(),
+        })
     }
 
     pub(super) fn http(&self) -> &HttpNode {

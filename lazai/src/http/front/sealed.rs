@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::body::{Body, BodyDataStream, Bytes};
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use futures_lite::{Stream, StreamExt, stream};
@@ -28,6 +28,21 @@ pub(super) fn refused(error: &UnsealError) -> ApiError {
             ApiError::new(500, "node.book", "the node failed")
         }
     }
+}
+
+/// `GET /v1/lazai/quote`.
+pub(super) async fn quote(State(front): State<Front>) -> Result<Response, ApiError> {
+    let provider = front.0.provider.clone();
+    on_a_thread_that_may_block(move |runtime| {
+        let quote = runtime.block_on(provider.quote_of_now()).map_err(|e| refused(&e))?;
+        let none = || ApiError::new(404, "node.no_quote", "this node has no quote of its key");
+        match quote.ok_or_else(none)? {
+            Ok(quote) => Ok(axum::Json(quote).into_response()),
+            // What failed is the operator's to know.
+            Err(_) => Err(ApiError::new(503, "node.no_quote", "the quote of the key cannot be had at this moment")),
+        }
+    })
+    .await
 }
 
 /// Opens a request, has it answered, seals the answer.

@@ -1,0 +1,138 @@
+//! Nodes that have to be attested enclaves: their quote is asked for and checked before anything is sent.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use blocking::unblock;
+
+use super::sealing::now_s;
+use super::{HttpNode, failed};
+use crate::enclave::{Attested, EnclavePolicy, HeldQuote, MAX_QUOTE_BYTES, NotAttested, Quote, Reader};
+use crate::node::NodeError;
+use crate::seal::{NotSealed, SignedSealTerms};
+use crate::wire::sealed::{KEY_OVER, QUOTE, SealedRequest};
+use crate::wire::talk;
+
+/// What is asked of a node's key, and what was found last.
+pub(super) struct Enclave {
+    policy: EnclavePolicy,
+    found: Mutex<Option<(Attested, HeldQuote)>>,
+}
+
+impl Enclave {
+    fn found(&self, signed: &SignedSealTerms, now_s: u64) -> Option<(Attested, HeldQuote)> {
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.clone().filter(|(attested, held)| held.seal == *signed && now_s <= attested.valid_until_s)
+    }
+}
+
+/// A key to seal to, and the quote of it where one is asked for.
+type ToSeal = (SignedSealTerms, Option<Box<HeldQuote>>);
+
+/// Why a quote was not taken.
+enum Refused {
+    /// The key is over, or the quote is of another: midnight may have been.
+    Over(NodeError),
+    Other(NodeError),
+}
+
+impl From<NodeError> for Refused {
+    fn from(error: NodeError) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl HttpNode {
+    /// Talks with an attested enclave, or not at all: before anything is sent, the node has to show by a quote that a program of the policy
+    /// holds the key that it is sealed to. The quote itself is asked for by a request that is sealed to that key, and says nothing.
+    ///
+    /// Sealing is then required, whatever [`with_sealing`](Self::with_sealing) says. Needs the feature `quotes`: without it, nothing is sent.
+    ///
+    /// ```no_run
+    /// # async fn talk(account: lazai::Account) -> Result<(), Box<dyn std::error::Error>> {
+    /// use lazai::enclave::EnclavePolicy;
+    /// use lazai::http::HttpNode;
+    /// use lazai::{Amount, Client};
+    ///
+    /// // Measurements of programs that you read and built again, or that somebody did whom you believe.
+    /// let policy: EnclavePolicy = serde_json::from_slice(&std::fs::read("policy.json")?)?;
+    /// let node = HttpNode::new("https://node.example")?.with_enclave(policy);
+    /// let client = Client::of(node, account);
+    /// let session = client.open(&client.models().await?[0], Amount::from_base_units(1_000_000)).await?;
+    /// session.say("Who are you?").await?;    // `node.not_attested` unless such a program holds the node's key
+    /// println!("{}", client.node().who_reads().await?);    // attested enclave
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_enclave(mut self, policy: EnclavePolicy) -> Self {
+        self.enclave = Some(Arc::new(Enclave { policy, found: Mutex::default() }));
+        self
+    }
+
+    /// Who reads what is sent to it: asks the node for its key, and for its quote if an enclave is asked for.
+    ///
+    /// # Errors
+    /// [`NodeError::Unsealed`]: nothing would be sent. [`NodeError::Transport`].
+    pub async fn who_reads(&self) -> Result<Reader, NodeError> {
+        let Some((signed, _)) = self.to_seal(false).await? else { return Ok(Reader::TheNode) };
+        let found = self.enclave.as_ref().and_then(|enclave| enclave.found(&signed, now_s()));
+        Ok(found.map_or(Reader::SealedToTheNode, |(attested, _)| Reader::AttestedEnclave(attested)))
+    }
+
+    /// The key to seal to, and the quote that shows who holds it where that is asked for; `None` if what is sent may go in clear text.
+    /// `anew`: whatever was told before.
+    pub(super) async fn to_seal(&self, anew: bool) -> Result<Option<ToSeal>, NodeError> {
+        let Some(signed) = self.seal_terms(anew).await? else { return Ok(None) };
+        match self.held_quote(signed).await {
+            Ok(held) => Ok(Some((signed, held))),
+            Err(Refused::Over(_)) if !anew => {
+                let signed = self.seal_terms(true).await?.ok_or(NotSealed::NotOffered)?;
+                match self.held_quote(signed).await {
+                    Ok(held) => Ok(Some((signed, held))),
+                    Err(Refused::Over(error) | Refused::Other(error)) => Err(error),
+                }
+            }
+            Err(Refused::Over(error) | Refused::Other(error)) => Err(error),
+        }
+    }
+
+    /// The quote of a key; `None` if none is asked for.
+    async fn held_quote(&self, signed: SignedSealTerms) -> Result<Option<Box<HeldQuote>>, Refused> {
+        let Some(enclave) = &self.enclave else { return Ok(None) };
+        let now_s = now_s();
+        if let Some((_, held)) = enclave.found(&signed, now_s) {
+            return Ok(Some(Box::new(held)));
+        }
+        let not = |error: NotAttested| NodeError::Unsealed(error.into());
+        let Some((domain, _)) = self.is_held().cloned() else {
+            return Err(Refused::Other(NotSealed::Unexpected.into()));
+        };
+        let answer = match self.sealed(signed, Arc::new(SealedRequest::get(QUOTE))).await? {
+            Ok(answer) => answer,
+            Err(refused) if [KEY_OVER, "request.sealed"].contains(&refused.code.as_str()) => {
+                return Err(Refused::Over(failed(&refused.message)));
+            }
+            Err(refused) => return Err(talk::refusal(refused.status, refused.body().to_string().as_bytes()).into()),
+        };
+        let status = answer.status;
+        let body = answer.whole_up_to(MAX_QUOTE_BYTES).await?;
+        match status {
+            200 => {}
+            404 => return Err(not(NotAttested::NoQuote).into()),
+            _ => return Err(talk::refusal(status, &body).into()),
+        }
+        let quote = Quote::from_json(&body).map_err(|e| failed(&e))?;
+        let policy = enclave.clone();
+        let checked = unblock(move || (policy.policy.check(&quote, &signed.terms, &domain, now_s), quote)).await;
+        match checked {
+            (Ok(attested), quote) => {
+                let held = HeldQuote { seal: signed, quote, checked_at_s: now_s, turns: Vec::new() };
+                let found = Some((attested, held.clone()));
+                *enclave.found.lock().unwrap_or_else(PoisonError::into_inner) = found;
+                Ok(Some(Box::new(held)))
+            }
+            (Err(error @ NotAttested::OtherKey { .. }), _) => Err(Refused::Over(not(error))),
+            (Err(error), _) => Err(not(error).into()),
+        }
+    }
+}
