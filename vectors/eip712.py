@@ -52,6 +52,12 @@ MESSAGES = {
         "uint32 afterVersion,uint16 keepBps",
         [ID, ROOT, "CC-BY-4.0", "I agree – fully, naïvely, 同意", 120, 2**64 - 1, 7, 2, 2500],
     ),
+    "MeasuredVersion": (
+        "VersionMetadata version,bytes32 voiceBase,bytes32 voice,uint32 heldOutRecords,uint64 heldOutTokens,uint64 baseLoss,"
+        "uint64 promptedLoss,uint64 tunedLoss",
+        [dict(zip((field.split(" ")[1] for field in VERSION.split(",")), VERSION_VALUES)), "0x" + "e5" * 32,
+         "0x" + "f6" * 32, 2**32 - 1, 2**64 - 1, 4_000_000, 3_500_000, 2**63],
+    ),
     "Offer": (
         "address node,uint64 class,uint32 version,address asset,uint128 promptPrice,uint128 completionPrice,"
         "uint32 promptCeiling,uint32 completionCeiling,uint64 sessionSeconds,uint64 validUntil,uint128 minDeposit,"

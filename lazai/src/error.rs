@@ -293,6 +293,8 @@ impl Coded for RecheckError {
             Self::Malformed { .. } => "json.malformed".into(),
             Self::OtherBase { .. } => "model".into(),
             Self::Signature { .. } => "consumer.receipt_signature".into(),
+            #[cfg(feature = "train")]
+            Self::Train(error) => Coded::code(error),
         }
     }
 }
