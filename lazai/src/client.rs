@@ -95,12 +95,14 @@ impl Client {
     ///
     /// # Errors
     /// [`NodeError::DepositExhausted`](crate::node::NodeError::DepositExhausted) if the deposit does not cover one reply; [`ConsumerError::Send`]: the ledger checks the
-    /// offer, its signature and the deposit.
+    /// offer, its signature and the deposit. [`NodeError::Unsealed`](crate::node::NodeError::Unsealed) if an attested enclave is asked for ([`HttpNode::with_enclave`]) and the node is none.
     pub async fn open(&self, model: &OfferedModel, deposit: Amount) -> Result<Session, ConsumerError> {
         // Numbers of an account's sessions must differ, no more.
         let random = Digest::random().map_err(|_| SignerError::NoRandomness)?;
         let number = random.as_bytes().first_chunk().copied().map_or(0, u64::from_le_bytes);
         let consumer = self.consumer();
+        // Nothing is reserved at a node that could not be talked with.
+        self.node.attested(&self.account.domain(), model.offer.offer.node).await?;
         let payment = SessionPayment::Deposit(deposit);
         let conversation = consumer.open(number, &model.offer, payment).await?;
         Ok(Session::new(consumer, self.node.clone(), conversation))

@@ -261,6 +261,9 @@ pub enum NotAttested {
     /// The node tells no quote.
     #[error("the node tells no quote")]
     NoQuote,
+    /// What the node tells is no quote.
+    #[error(transparent)]
+    NotQuote(#[from] NotQuote),
     /// It is of another key, node, ledger or day.
     #[error("the quote is of another key: its report data are {found}, {expected} is expected")]
     OtherKey {

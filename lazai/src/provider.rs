@@ -44,7 +44,7 @@ pub use earnings::{Earner, Earnings};
 use order::Order;
 pub use page::Standing;
 use page::{KeptReply, LastReply, Line, Moderated, lock};
-pub use quoting::{QuoteCommand, QuoteFile, Quoter, QuoterError};
+pub use quoting::{QuoteCommand, Quoter, QuoterError};
 use receipt::Served;
 #[cfg(feature = "node")]
 pub(crate) use sale::most_tokens;

@@ -33,7 +33,8 @@ impl ReplyListener for Heard {
 pub(crate) fn client(url: &str, ca: Option<&Path>, way: &args::Way) -> Result<Arc<NodeClient>, LazaiError> {
     let relay = way.relay.as_deref();
     let reading = match &way.enclave {
-        Some(policy) => Reading::Enclave(crate::read(policy)?),
+        Some(policy) => Reading::enclave(&crate::read(policy)?)
+            .map_err(|error| LazaiError::new(error.code(), format!("{}: {}", policy.display(), error.detail())))?,
         None if way.only_sealed => Reading::Sealed,
         None => Reading::Offered,
     };
@@ -219,6 +220,11 @@ pub(crate) fn conversation(
     let unknown = format!("the node does not offer it; it offers: {}", ids.join(", "));
     let model = models.iter().find(|model| wanted(&model.id)).cloned();
     let model = model.ok_or_else(|| LazaiError::new("request.model", unknown))?;
+    if verb.way.enclave.is_some() {
+        // Nothing is reserved at a node that could not be talked with.
+        node.hold_to(market.domain(), model.offer.node.clone())?;
+        block_on(node.who_reads()).map_err(at(&verb.node))?;
+    }
     let written = serde_json::to_vec(&opening)?;
     lazai_facade::native::data::keep_file(&path.to_string_lossy(), &written)?;
     let opened = block_on(market.open_session(key.clone(), key.clone(), opening.opening, model, opening.deposit));

@@ -22,9 +22,9 @@ pub struct HeldQuote {
 }
 
 impl HeldQuote {
-    /// Notes a turn among those of a conversation: one entry a key.
+    /// Notes a turn among those of a conversation: one entry a key, with the quote that was checked first.
     pub(crate) fn note(all: &mut Vec<Self>, held: &Self, turn: u32) {
-        match all.iter_mut().find(|kept| kept.seal == held.seal && kept.quote == held.quote) {
+        match all.iter_mut().find(|kept| kept.seal == held.seal) {
             Some(kept) if kept.turns.last() != Some(&turn) => kept.turns.push(turn),
             Some(_) => {}
             None => all.push(Self { turns: vec![turn], ..held.clone() }),

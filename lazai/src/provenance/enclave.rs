@@ -13,19 +13,25 @@ pub(super) const LINK: &str = "enclave";
 const NOT_SAID: &str = "that these replies' requests were sealed to that key: it is the word of whose evidence it is; what the program does with \
                         what it reads; and what the vendor has taken back since";
 
-/// The link, if there is anything to say: evidence with a quote, or a reader who asks for one. `node` is the session's.
+/// The link, if there is anything to say: evidence with a quote for its last reply, or a reader who asks for one. `node` is the session's.
 pub(super) fn link(evidence: &Evidence, policy: Option<&EnclavePolicy>, node: Result<Address, String>) -> Option<Link> {
-    if evidence.quotes.is_empty() && policy.is_none() {
+    let last = evidence.receipts.last().map(|signed| signed.receipt.turn);
+    let of_last = evidence.quotes.iter().find(|held| last.is_some_and(|last| held.turns.contains(&last)));
+    if of_last.is_none() && policy.is_none() {
         return None;
     }
-    let walked = node.and_then(|node| walk(evidence, policy, node));
+    let walked = node.and_then(|node| walk(evidence, of_last, policy, node));
     let (trust, says) = walked.unwrap_or_else(|reason| (Trust::Broken, reason));
     Some(Link { name: LINK.into(), trust, says, not_said: NOT_SAID.into() })
 }
 
-fn walk(evidence: &Evidence, policy: Option<&EnclavePolicy>, node: Address) -> Result<(Trust, String), String> {
-    let last = evidence.receipts.last().ok_or("no receipt")?.receipt.turn;
-    let Some(of_last) = evidence.quotes.iter().find(|held| held.turns.contains(&last)) else {
+fn walk(
+    evidence: &Evidence,
+    of_last: Option<&HeldQuote>,
+    policy: Option<&EnclavePolicy>,
+    node: Address,
+) -> Result<(Trust, String), String> {
+    let Some(of_last) = of_last else {
         return Err("no quote is held for the last reply: nothing shows an enclave".into());
     };
     let Some(policy) = policy else {

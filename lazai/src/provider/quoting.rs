@@ -5,11 +5,11 @@
 
 use std::ffi::OsString;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
+use lazai_core::Domain;
 use thiserror::Error;
 
 use super::page::lock;
@@ -28,14 +28,6 @@ const AGAIN: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum QuoterError {
-    /// The file cannot be read.
-    #[error("{path}: {reason}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        reason: String,
-    },
     /// What came is no quote.
     #[error(transparent)]
     NotQuote(#[from] NotQuote),
@@ -121,91 +113,103 @@ impl Quoter for QuoteCommand {
     }
 }
 
-/// A quote in a file, as JSON, which somebody renews each day: read again each time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QuoteFile(PathBuf);
-
-impl QuoteFile {
-    /// The file.
-    #[must_use]
-    pub fn new(path: &Path) -> Self {
-        Self(path.into())
-    }
+/// What was made last.
+struct Made {
+    terms: SealTerms,
+    quote: Result<Quote, QuoterError>,
+    /// When another is asked for.
+    again_at: Instant,
 }
-
-impl Quoter for QuoteFile {
-    fn quote(&self, _: &[u8; 64]) -> Result<Quote, QuoterError> {
-        let failed = |error: std::io::Error| QuoterError::File { path: self.0.clone(), reason: error.to_string() };
-        let mut json = Vec::new();
-        let file = std::fs::File::open(&self.0).map_err(failed)?;
-        file.take(MAX_QUOTE_BYTES as u64 + 1).read_to_end(&mut json).map_err(failed)?;
-        Ok(Quote::from_json(&json)?)
-    }
-}
-
-/// What was made last, for which key, and when.
-type Made = (SealTerms, Instant, Result<Quote, QuoterError>);
 
 /// A node's quotes.
 #[derive(Default)]
 pub(super) struct Quoting {
     quoter: Option<Arc<dyn Quoter>>,
-    /// Held while one is made: hardware is asked once, however many ask the node.
     made: Mutex<Option<Made>>,
+    /// Held while one is made: hardware is asked once, however many ask the node.
+    making: Mutex<()>,
 }
 
-impl Provider {
-    /// Tells a quote beside its sealing key: which program holds the key, as the machine's vendor vouches.
-    #[must_use]
-    pub fn with_quoter(mut self, quoter: impl Quoter + 'static) -> Self {
-        self.quoting.quoter = Some(Arc::new(quoter));
-        self
+impl Quoting {
+    /// What is told of a key until another quote is asked for.
+    fn fresh(&self, terms: &SealTerms) -> Option<Result<Quote, QuoterError>> {
+        let made = lock(&self.made);
+        made.as_ref()
+            .filter(|made| made.terms == *terms && Instant::now() < made.again_at)
+            .map(|made| made.quote.clone())
     }
 
-    /// Tells whether it was given a way to quotes.
-    #[must_use]
-    pub fn has_quoter(&self) -> bool {
-        self.quoting.quoter.is_some()
+    /// The last quote of a key, of whatever age.
+    fn last(&self, terms: &SealTerms) -> Option<Quote> {
+        let made = lock(&self.made);
+        made.as_ref().filter(|made| made.terms == *terms).and_then(|made| made.quote.clone().ok())
     }
 
-    /// The quote for the key that consumers seal to; `None` if this node has none. May wait for hardware.
-    ///
-    /// # Errors
-    /// [`QuoterError`]: no quote could be had, or it is of another key.
-    pub fn quote(&self, terms: &SealTerms) -> Result<Option<Quote>, QuoterError> {
-        let Some(quoter) = &self.quoting.quoter else { return Ok(None) };
-        let mut made = lock(&self.quoting.made);
-        if let Some((of, at, quote)) = &*made {
-            let holds = if quote.is_ok() { FRESH } else { AGAIN };
-            if of == terms && at.elapsed() < holds {
-                return quote.clone().map(Some);
-            }
+    fn quote(&self, domain: &Domain, terms: &SealTerms) -> Option<Result<Quote, QuoterError>> {
+        let quoter = self.quoter.as_ref()?;
+        if let Some(told) = self.fresh(terms) {
+            return Some(told);
         }
-        let expected = report_data(&self.account.domain(), terms);
+        let _making = match self.making.try_lock() {
+            Ok(making) => making,
+            Err(_) => {
+                // While one is made, the one before is as good; without it, those who ask wait.
+                if let Some(quote) = self.last(terms) {
+                    return Some(Ok(quote));
+                }
+                let making = lock(&self.making);
+                if let Some(told) = self.fresh(terms) {
+                    return Some(told);
+                }
+                making
+            }
+        };
+        let expected = report_data(domain, terms);
         let quote = quoter.quote(&expected).and_then(|quote| match quote.told_report_data() {
             Some(found) if found == expected => Ok(quote),
             _ => Err(QuoterError::OtherKey { expected: hex::encode(expected) }),
         });
-        if let Err(error) = &quote {
-            tracing::warn!(%error, "no quote is told");
-        }
-        *made = Some((*terms, Instant::now(), quote.clone()));
-        quote.map(Some)
+        let (quote, holds) = match quote {
+            Ok(quote) => (Ok(quote), FRESH),
+            Err(error) => {
+                tracing::warn!(%error, "no quote could be had");
+                // The one before is told as long as its key is: whether it still holds is the consumer's to check.
+                (self.last(terms).ok_or(error), AGAIN)
+            }
+        };
+        *lock(&self.made) = Some(Made { terms: *terms, quote: quote.clone(), again_at: Instant::now() + holds });
+        Some(quote)
+    }
+}
+
+impl Provider {
+    /// Tells a quote beside its sealing key: which program holds the key, as the machine's vendor vouches.
+    ///
+    /// The keys are then made here and kept in memory alone. The book's file of keys is neither read nor written, because the machine's host could have written
+    /// it; so each replica has keys of its own, and needs a URL of its own.
+    #[must_use]
+    pub fn with_quoter(mut self, quoter: impl Quoter + 'static) -> Self {
+        self.quoting.quoter = Some(Arc::new(quoter));
+        self.sealing.keep_in_memory();
+        self
     }
 
-    /// As [`quote`](Self::quote), for the key of now.
+    /// The quote of the key that consumers seal to now; `None` if this node tells none. May wait for hardware, for a minute at most.
     ///
     /// # Errors
-    /// [`UnsealError`] of the key; the inner one of the quote.
+    /// [`UnsealError`] of the key. The inner one: no quote could be had, or it is of another key.
     pub async fn quote_of_now(&self) -> Result<Option<Result<Quote, QuoterError>>, UnsealError> {
+        // A quote for any other key is not to be had: it would vouch for whatever a caller names.
         let Some(signed) = self.seal_terms().await? else { return Ok(None) };
-        Ok(self.quote(&signed.terms).transpose())
+        Ok(self.quoting.quote(&self.account.domain(), &signed.terms))
     }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
     use super::*;
 
     fn told(script: &str) -> Result<Quote, QuoterError> {
@@ -226,16 +230,65 @@ mod tests {
         assert!(matches!(none, QuoterError::Program { .. }), "{none}");
     }
 
-    #[test]
-    fn a_file_is_read_each_time() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("quote.json");
-        let file = QuoteFile::new(&path);
-        assert!(matches!(file.quote(&[0; 64]), Err(QuoterError::File { .. })));
-        for byte in [1, 2] {
-            let quote = Quote::SevSnp { report: vec![byte], vcek: Vec::new() };
-            std::fs::write(&path, serde_json::to_vec(&quote).unwrap()).unwrap();
-            assert_eq!(file.quote(&[0; 64]).unwrap(), quote);
+    /// Hardware that counts how often it is asked, and fails where it is told to.
+    #[derive(Default)]
+    struct Counted {
+        asked: AtomicU64,
+        fails: AtomicBool,
+        lies: AtomicBool,
+    }
+
+    impl Quoter for Arc<Counted> {
+        fn quote(&self, report_data: &[u8; 64]) -> Result<Quote, QuoterError> {
+            let asked = self.asked.fetch_add(1, Ordering::SeqCst);
+            std::thread::sleep(Duration::from_millis(20));
+            if self.fails.load(Ordering::SeqCst) {
+                return Err(QuoterError::Program { program: "p".into(), reason: "no network".into() });
+            }
+            let data = if self.lies.load(Ordering::SeqCst) { [0; 64] } else { *report_data };
+            let report = [[0; 0x50].as_slice(), &data, &asked.to_be_bytes()].concat();
+            Ok(Quote::SevSnp { report, vcek: Vec::new() })
         }
+    }
+
+    #[test]
+    fn hardware_is_asked_once_and_the_last_quote_of_a_key_is_told_while_another_cannot_be_had() {
+        let hardware = Arc::new(Counted::default());
+        let quoting = Quoting { quoter: Some(Arc::new(hardware.clone())), ..Quoting::default() };
+        let domain = Domain::random("quoting", "1").unwrap();
+        let public_key = lazai_core::seal::UnsealingKey::random().unwrap().public();
+        let terms =
+            SealTerms { node: lazai_core::Address::from_bytes([7; 20]), key_id: 1, public_key, valid_until_s: 100 };
+        let told = || quoting.quote(&domain, &terms).unwrap();
+        let first = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..8).map(|_| scope.spawn(told)).collect();
+            let mut all = all.into_iter().map(|one| one.join().unwrap().unwrap());
+            let first = all.next().unwrap();
+            assert!(all.all(|quote| quote == first));
+            first
+        });
+        assert_eq!(hardware.asked.load(Ordering::SeqCst), 1);
+        assert_eq!(first.told_report_data(), Some(report_data(&domain, &terms)));
+        let forget = || lock(&quoting.made).as_mut().unwrap().again_at = Instant::now();
+        // Another is made in time; and where that fails, the one before is told.
+        forget();
+        let second = told().unwrap();
+        assert_ne!(first, second);
+        hardware.fails.store(true, Ordering::SeqCst);
+        for _ in 0..2 {
+            forget();
+            assert_eq!(told(), Ok(second.clone()));
+        }
+        assert_eq!((told(), hardware.asked.load(Ordering::SeqCst)), (Ok(second), 4));
+        // It is of its key alone.
+        let other = SealTerms { key_id: 2, ..terms };
+        assert!(matches!(quoting.quote(&domain, &other), Some(Err(QuoterError::Program { .. }))));
+        hardware.fails.store(false, Ordering::SeqCst);
+        hardware.lies.store(true, Ordering::SeqCst);
+        assert!(
+            matches!(told(), Err(QuoterError::OtherKey { .. })),
+            "hardware that is asked for one key and shows another"
+        );
+        assert!(Quoting::default().quote(&domain, &terms).is_none());
     }
 }

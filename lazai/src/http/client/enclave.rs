@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use blocking::unblock;
+use lazai_core::{Address, Domain};
 
 use super::sealing::now_s;
 use super::{HttpNode, failed};
@@ -15,18 +16,21 @@ use crate::wire::talk;
 /// What is asked of a node's key, and what was found last.
 pub(super) struct Enclave {
     policy: EnclavePolicy,
-    found: Mutex<Option<(Attested, HeldQuote)>>,
+    found: Mutex<Option<Found>>,
 }
 
 impl Enclave {
-    fn found(&self, signed: &SignedSealTerms, now_s: u64) -> Option<(Attested, HeldQuote)> {
+    fn found(&self, signed: &SignedSealTerms, now_s: u64) -> Option<Found> {
         let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         found.clone().filter(|(attested, held)| held.seal == *signed && now_s <= attested.valid_until_s)
     }
 }
 
-/// A key to seal to, and the quote of it where one is asked for.
-type ToSeal = (SignedSealTerms, Option<Box<HeldQuote>>);
+/// What a checked quote shows, and the quote.
+type Found = (Attested, HeldQuote);
+
+/// A key to seal to, and what was found of it where an enclave is asked for.
+type ToSeal = (SignedSealTerms, Option<Box<Found>>);
 
 /// Why a quote was not taken.
 enum Refused {
@@ -74,21 +78,28 @@ impl HttpNode {
     /// # Errors
     /// [`NodeError::Unsealed`]: nothing would be sent. [`NodeError::Transport`].
     pub async fn who_reads(&self) -> Result<Reader, NodeError> {
-        let Some((signed, _)) = self.to_seal(false).await? else { return Ok(Reader::TheNode) };
-        let found = self.enclave.as_ref().and_then(|enclave| enclave.found(&signed, now_s()));
-        Ok(found.map_or(Reader::SealedToTheNode, |(attested, _)| Reader::AttestedEnclave(attested)))
+        let Some((_, found)) = self.to_seal(false).await? else { return Ok(Reader::TheNode) };
+        Ok(found.map_or(Reader::SealedToTheNode, |found| Reader::AttestedEnclave(found.0)))
+    }
+
+    /// Shows that an enclave holds the key of a node, if one is asked for: before a deposit is reserved there.
+    pub(crate) async fn attested(&self, domain: &Domain, node: Address) -> Result<(), NodeError> {
+        if self.enclave.is_some() {
+            self.held_to(domain, node).to_seal(false).await?;
+        }
+        Ok(())
     }
 
     /// The key to seal to, and the quote that shows who holds it where that is asked for; `None` if what is sent may go in clear text.
     /// `anew`: whatever was told before.
     pub(super) async fn to_seal(&self, anew: bool) -> Result<Option<ToSeal>, NodeError> {
         let Some(signed) = self.seal_terms(anew).await? else { return Ok(None) };
-        match self.held_quote(signed).await {
-            Ok(held) => Ok(Some((signed, held))),
+        match self.found(signed).await {
+            Ok(found) => Ok(Some((signed, found))),
             Err(Refused::Over(_)) if !anew => {
                 let signed = self.seal_terms(true).await?.ok_or(NotSealed::NotOffered)?;
-                match self.held_quote(signed).await {
-                    Ok(held) => Ok(Some((signed, held))),
+                match self.found(signed).await {
+                    Ok(found) => Ok(Some((signed, found))),
                     Err(Refused::Over(error) | Refused::Other(error)) => Err(error),
                 }
             }
@@ -96,12 +107,12 @@ impl HttpNode {
         }
     }
 
-    /// The quote of a key; `None` if none is asked for.
-    async fn held_quote(&self, signed: SignedSealTerms) -> Result<Option<Box<HeldQuote>>, Refused> {
+    /// Asks for the quote of a key, and checks it; `None` if no enclave is asked for.
+    async fn found(&self, signed: SignedSealTerms) -> Result<Option<Box<Found>>, Refused> {
         let Some(enclave) = &self.enclave else { return Ok(None) };
         let now_s = now_s();
-        if let Some((_, held)) = enclave.found(&signed, now_s) {
-            return Ok(Some(Box::new(held)));
+        if let Some(found) = enclave.found(&signed, now_s) {
+            return Ok(Some(Box::new(found)));
         }
         let not = |error: NotAttested| NodeError::Unsealed(error.into());
         let Some((domain, _)) = self.is_held().cloned() else {
@@ -121,15 +132,15 @@ impl HttpNode {
             404 => return Err(not(NotAttested::NoQuote).into()),
             _ => return Err(talk::refusal(status, &body).into()),
         }
-        let quote = Quote::from_json(&body).map_err(|e| failed(&e))?;
+        let quote = Quote::from_json(&body).map_err(|e| not(e.into()))?;
         let policy = enclave.clone();
         let checked = unblock(move || (policy.policy.check(&quote, &signed.terms, &domain, now_s), quote)).await;
         match checked {
             (Ok(attested), quote) => {
                 let held = HeldQuote { seal: signed, quote, checked_at_s: now_s, turns: Vec::new() };
-                let found = Some((attested, held.clone()));
-                *enclave.found.lock().unwrap_or_else(PoisonError::into_inner) = found;
-                Ok(Some(Box::new(held)))
+                let found = (attested, held);
+                *enclave.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(found.clone());
+                Ok(Some(Box::new(found)))
             }
             (Err(error @ NotAttested::OtherKey { .. }), _) => Err(Refused::Over(not(error))),
             (Err(error), _) => Err(not(error).into()),

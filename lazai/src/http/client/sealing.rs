@@ -171,7 +171,7 @@ impl HttpNode {
         headers: Vec<(String, String)>,
         body: String,
     ) -> Result<Answer, NodeError> {
-        let Some((mut signed, mut held)) = self.to_seal(false).await? else {
+        let Some((mut signed, mut found)) = self.to_seal(false).await? else {
             let (agent, url) = (self.agent.clone(), format!("{}{path}", self.base));
             let sent = unblock(move || {
                 headers.iter().fold(agent.post(url), |post, (name, value)| post.header(name, value)).send(body)
@@ -181,10 +181,10 @@ impl HttpNode {
         let request = Arc::new(SealedRequest::post(path, headers, body));
         for last in [false, true] {
             match self.sealed(signed, request.clone()).await? {
-                Ok(answer) => return Ok(Answer { held, ..answer }),
+                Ok(answer) => return Ok(Answer { held: found.map(|found| Box::new(found.1)), ..answer }),
                 // Midnight was, or the node was restarted without its keys, where the day's has another seed now: its list tells.
                 Err(refused) if [KEY_OVER, "request.sealed"].contains(&refused.code.as_str()) && !last => {
-                    (signed, held) = self.to_seal(true).await?.ok_or(NotSealed::NotOffered)?;
+                    (signed, found) = self.to_seal(true).await?.ok_or(NotSealed::NotOffered)?;
                 }
                 Err(refused) => {
                     let ApiError { status, retry_after_s, .. } = refused;

@@ -9,6 +9,7 @@ use futures_lite::{Stream, StreamExt, stream};
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 
+use super::refusal::busy;
 use super::{Front, on_a_thread_that_may_block};
 use crate::provider::UnsealError;
 use crate::wire::openai::ApiError;
@@ -32,8 +33,13 @@ pub(super) fn refused(error: &UnsealError) -> ApiError {
 
 /// `GET /v1/lazai/quote`.
 pub(super) async fn quote(State(front): State<Front>) -> Result<Response, ApiError> {
+    // A quote waits for hardware: it must not take threads that replies need.
+    let Ok(slot) = front.0.quotes.clone().try_acquire_owned() else {
+        return Err(busy("enough wait for the quote of the key".into()));
+    };
     let provider = front.0.provider.clone();
     on_a_thread_that_may_block(move |runtime| {
+        let _slot = slot;
         let quote = runtime.block_on(provider.quote_of_now()).map_err(|e| refused(&e))?;
         let none = || ApiError::new(404, "node.no_quote", "this node has no quote of its key");
         match quote.ok_or_else(none)? {
