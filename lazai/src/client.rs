@@ -15,6 +15,7 @@ use lazai_settle::session::SessionPayment;
 use crate::account::{Account, SendError};
 use crate::consumer::{Consumer, ConsumerError, TakeBack};
 use crate::conversation::{CheckedReply, Conversation, TokenCounter};
+use crate::enclave::Reader;
 use crate::http::HttpNode;
 use crate::memory::{Recall, Remembering};
 use crate::node::ReplySettings;
@@ -179,6 +180,14 @@ impl Session {
     #[must_use]
     pub fn with_memory(self, remembering: Remembering) -> Self {
         Self(Arc::new(Inner { remembering: Some(remembering), ..self.parts() }))
+    }
+
+    /// Who reads what is said in it: asks the node for its key, and for its quote if an attested enclave is asked for.
+    ///
+    /// # Errors
+    /// [`ConsumerError::Node`]: nothing would be sent.
+    pub async fn who_reads(&self) -> Result<Reader, ConsumerError> {
+        Ok(self.0.node.who_reads().await?)
     }
 
     /// What was recalled for the last message; `None` without a memory, or before the first message.

@@ -62,8 +62,8 @@ impl HttpNode {
     /// let node = HttpNode::new("https://node.example")?.with_enclave(policy);
     /// let client = Client::of(node, account);
     /// let session = client.open(&client.models().await?[0], Amount::from_base_units(1_000_000)).await?;
+    /// println!("{}", session.who_reads().await?);    // attested enclave
     /// session.say("Who are you?").await?;    // `node.not_attested` unless such a program holds the node's key
-    /// println!("{}", client.node().who_reads().await?);    // attested enclave
     /// # Ok(())
     /// # }
     /// ```
@@ -73,10 +73,12 @@ impl HttpNode {
         self
     }
 
-    /// Who reads what is sent to it: asks the node for its key, and for its quote if an enclave is asked for.
+    /// Who reads what is sent to it: asks the node for its key, and for its quote if an enclave is asked for. A session tells it by
+    /// [`Session::who_reads`](crate::Session::who_reads).
     ///
     /// # Errors
-    /// [`NodeError::Unsealed`]: nothing would be sent. [`NodeError::Transport`].
+    /// [`NodeError::Unsealed`]: nothing would be sent; also where an enclave is asked for, and nobody said whose key it has to be ([`held_to`](Self::held_to)).
+    /// [`NodeError::Transport`].
     pub async fn who_reads(&self) -> Result<Reader, NodeError> {
         let Some((_, found)) = self.to_seal(false).await? else { return Ok(Reader::TheNode) };
         Ok(found.map_or(Reader::SealedToTheNode, |found| Reader::AttestedEnclave(found.0)))
