@@ -139,31 +139,6 @@ impl HttpNode {
         self.post_held(path, headers, body, on_bytes).await.map(|(status, _)| status)
     }
 
-    /// As [`post`](Self::post); also returns the quote of the key that the request was sealed to, where an attested enclave is asked for: it belongs in
-    /// the [`ChatReply`] ([`ChatReply::enclave`]).
-    ///
-    /// # Errors
-    /// As [`post`](Self::post).
-    pub async fn post_held(
-        &self,
-        path: &str,
-        headers: Vec<(String, String)>,
-        body: String,
-        on_bytes: &mut (dyn FnMut(&[u8]) + Send),
-    ) -> Result<(u16, Option<Box<HeldQuote>>), NodeError> {
-        let mut answer = self.answered(path, headers, body).await?;
-        let mut left = MAX_ANSWER_BYTES;
-        while left > 0 {
-            let bytes = answer.next().await?;
-            if bytes.is_empty() {
-                break;
-            }
-            left = left.saturating_sub(bytes.len());
-            on_bytes(bytes);
-        }
-        Ok((answer.status, answer.held))
-    }
-
     /// The node's answer. Asks a busy node again: everything sent here is answered the same if it arrives twice.
     async fn answered(&self, path: &str, headers: Vec<(String, String)>, body: String) -> Result<Answer, NodeError> {
         let mut tries = 0;

@@ -12,6 +12,8 @@ mod gossip;
 #[path = "../quotes/intel.rs"]
 #[allow(dead_code, reason = "the test of quotes uses all of it")]
 mod intel;
+#[cfg(feature = "quotes")]
+mod keepers;
 #[path = "../logs/lines.rs"]
 #[allow(dead_code, reason = "the logs' test uses all of it")]
 mod lines;

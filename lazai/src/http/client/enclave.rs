@@ -10,6 +10,7 @@ use super::{HttpNode, failed};
 use crate::enclave::{Attested, EnclavePolicy, HeldQuote, MAX_QUOTE_BYTES, NotAttested, Quote, Reader};
 use crate::node::NodeError;
 use crate::seal::{NotSealed, SignedSealTerms};
+use crate::wire::MAX_ANSWER_BYTES;
 use crate::wire::sealed::{KEY_OVER, QUOTE, SealedRequest};
 use crate::wire::talk;
 
@@ -82,6 +83,31 @@ impl HttpNode {
     pub async fn who_reads(&self) -> Result<Reader, NodeError> {
         let Some((_, found)) = self.to_seal(false).await? else { return Ok(Reader::TheNode) };
         Ok(found.map_or(Reader::SealedToTheNode, |found| Reader::AttestedEnclave(found.0)))
+    }
+
+    /// As [`post`](Self::post); also returns the quote of the key that the request was sealed to, where an attested enclave is asked for: it belongs in
+    /// [`ChatReply::enclave`](crate::node::ChatReply::enclave).
+    ///
+    /// # Errors
+    /// As [`post`](Self::post).
+    pub async fn post_held(
+        &self,
+        path: &str,
+        headers: Vec<(String, String)>,
+        body: String,
+        on_bytes: &mut (dyn FnMut(&[u8]) + Send),
+    ) -> Result<(u16, Option<Box<HeldQuote>>), NodeError> {
+        let mut answer = self.answered(path, headers, body).await?;
+        let mut left = MAX_ANSWER_BYTES;
+        while left > 0 {
+            let bytes = answer.next().await?;
+            if bytes.is_empty() {
+                break;
+            }
+            left = left.saturating_sub(bytes.len());
+            on_bytes(bytes);
+        }
+        Ok((answer.status, answer.held))
     }
 
     /// Shows that an enclave holds the key of a node, if one is asked for: before a deposit is reserved there.
