@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
@@ -188,7 +189,15 @@ fn a_proxy_goes_on_to_a_node_that_is_an_enclave() {
     let (stage, intel) = (Stage::new(), Arc::new(Intel::new()));
     let bad = ["one", "two", "three"].map(|name| stage.node(name));
     let good = enclave(&stage, "good", &intel, Machine::default());
-    let serving: Vec<_> = bad.iter().chain([&good]).map(|node| node.front.spawn("127.0.0.1:0").unwrap()).collect();
+    // Those that are none are quicker, so that they are asked first.
+    let slow = |request: Request, next: Next| async move {
+        if request.uri().path() == "/v1/models" {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+        next.run(request).await
+    };
+    let router = good.front.router().layer(middleware::from_fn(slow));
+    let serving: Vec<_> = bad.iter().map(|node| node.front.router()).chain([router]).map(Listening::on).collect();
     let line = |url: String| HttpNode::new(&url).unwrap().with_enclave(policy(&intel));
     let ask = |nodes: Vec<HttpNode>, name: &str| {
         let units = Amount::from_base_units;
@@ -201,9 +210,9 @@ fn a_proxy_goes_on_to_a_node_that_is_an_enclave() {
         let post = agent.post(format!("{}/v1/chat/completions", own.url())).header("content-type", "application/json");
         post.send(body.to_string()).unwrap().body_mut().read_to_string().unwrap()
     };
-    let told = ask(serving.iter().map(|at| line(at.url())).collect(), "proxy");
+    let told = ask(serving.iter().map(|at| line(at.url.clone())).collect(), "proxy");
     assert!(told.contains(REPLY), "{told}");
-    let told = ask(serving[..3].iter().map(|at| line(at.url())).collect(), "refused");
+    let told = ask(serving[..3].iter().map(|at| line(at.url.clone())).collect(), "refused");
     assert!(told.contains("node.not_attested"), "{told}");
     assert!(bad.iter().all(|node| node.asked.load(Ordering::SeqCst) == 0));
     assert_eq!(good.asked.load(Ordering::SeqCst), 1);

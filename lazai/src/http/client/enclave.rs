@@ -175,3 +175,40 @@ impl HttpNode {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use lazai_core::seal::UnsealingKey;
+    use lazai_core::{LocalSigner, Signer as _, sign};
+    use pollster::block_on;
+
+    use super::*;
+    use crate::enclave::{Hardware, Measurement};
+    use crate::seal::SealTerms;
+
+    #[test]
+    fn what_was_found_is_of_one_key_and_holds_as_long_as_what_the_vendor_signed() {
+        let (signer, domain) = (LocalSigner::from_bytes([1; 32]).unwrap(), Domain::random("enclave", "1").unwrap());
+        let seal = |key_id| {
+            let public_key = UnsealingKey::random().unwrap().public();
+            let terms = SealTerms { node: signer.address(), key_id, public_key, valid_until_s: 1_000 };
+            SignedSealTerms { signature: block_on(sign::sign(&signer, &domain, &terms)).unwrap(), terms }
+        };
+        let (mine, other) = (seal(1), seal(2));
+        let attested = Attested {
+            hardware: Hardware::SevSnp,
+            measurement: Measurement([0; 48]),
+            tcb: String::new(),
+            node: signer.address(),
+            key_id: 1,
+            valid_until_s: 100,
+        };
+        let quote = Quote::SevSnp { report: Vec::new(), vcek: Vec::new() };
+        let held = HeldQuote { seal: mine, quote, checked_at_s: 1, turns: Vec::new() };
+        let enclave = Enclave { policy: EnclavePolicy::default(), found: Mutex::new(Some((attested, held))) };
+        assert!(enclave.found(&mine, 100).is_some());
+        assert!(enclave.found(&mine, 101).is_none());
+        assert!(enclave.found(&other, 100).is_none());
+    }
+}
