@@ -33,8 +33,7 @@ impl ReplyListener for Heard {
 pub(crate) fn client(url: &str, ca: Option<&Path>, way: &args::Way) -> Result<Arc<NodeClient>, LazaiError> {
     let relay = way.relay.as_deref();
     let reading = match &way.enclave {
-        Some(policy) => Reading::enclave(&crate::read(policy)?)
-            .map_err(|error| LazaiError::new(error.code(), format!("{}: {}", policy.display(), error.detail())))?,
+        Some(path) => Reading::enclave(&policy(path)?)?,
         None if way.only_sealed => Reading::Sealed,
         None => Reading::Offered,
     };
@@ -42,6 +41,14 @@ pub(crate) fn client(url: &str, ca: Option<&Path>, way: &args::Way) -> Result<Ar
     let certificates = String::from_utf8_lossy(&crate::read(path)?).into_owned();
     let of_file = |error: LazaiError| LazaiError::new("tls", format!("{}: {}", path.display(), error.detail()));
     NodeClient::with(url, Some(&certificates), relay, &reading).map_err(of_file)
+}
+
+/// The policy in a file, as JSON.
+pub(crate) fn policy(path: &Path) -> Result<Vec<u8>, LazaiError> {
+    let json = crate::read(path)?;
+    let named = |error: LazaiError| LazaiError::new(error.code(), format!("{}: {}", path.display(), error.detail()));
+    Reading::enclave(&json).map_err(named)?;
+    Ok(json)
 }
 
 /// Holds a node to that of a conversation: what is said is sealed to its key alone.

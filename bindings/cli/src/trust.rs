@@ -47,7 +47,7 @@ pub(crate) fn verify(verb: &args::Verify, out: &mut Output<'_>) -> Done {
                     verify_repeated(evidence, read(anchor)?, read(reply)?, text(base), text(adapter), how)
                 }
                 _ => match &verb.enclave {
-                    Some(policy) => verify_enclave(evidence, read(anchor)?, read(policy)?),
+                    Some(path) => verify_enclave(evidence, read(anchor)?, crate::talk::policy(path)?),
                     None => verify_evidence(evidence, read(anchor)?),
                 },
             };
