@@ -15,6 +15,7 @@ use lazai_settle::session::SessionPayment;
 use crate::account::{Account, SendError};
 use crate::consumer::{Consumer, ConsumerError, TakeBack};
 use crate::conversation::{CheckedReply, Conversation, TokenCounter};
+use crate::enclave::Reader;
 use crate::http::HttpNode;
 use crate::memory::{Recall, Remembering};
 use crate::node::ReplySettings;
@@ -95,12 +96,14 @@ impl Client {
     ///
     /// # Errors
     /// [`NodeError::DepositExhausted`](crate::node::NodeError::DepositExhausted) if the deposit does not cover one reply; [`ConsumerError::Send`]: the ledger checks the
-    /// offer, its signature and the deposit.
+    /// offer, its signature and the deposit. [`NodeError::Unsealed`](crate::node::NodeError::Unsealed) if an attested enclave is asked for ([`HttpNode::with_enclave`]) and the node is none.
     pub async fn open(&self, model: &OfferedModel, deposit: Amount) -> Result<Session, ConsumerError> {
         // Numbers of an account's sessions must differ, no more.
         let random = Digest::random().map_err(|_| SignerError::NoRandomness)?;
         let number = random.as_bytes().first_chunk().copied().map_or(0, u64::from_le_bytes);
         let consumer = self.consumer();
+        // Nothing is reserved at a node that could not be talked with.
+        self.node.attested(&self.account.domain(), model.offer.offer.node).await?;
         let payment = SessionPayment::Deposit(deposit);
         let conversation = consumer.open(number, &model.offer, payment).await?;
         Ok(Session::new(consumer, self.node.clone(), conversation))
@@ -177,6 +180,14 @@ impl Session {
     #[must_use]
     pub fn with_memory(self, remembering: Remembering) -> Self {
         Self(Arc::new(Inner { remembering: Some(remembering), ..self.parts() }))
+    }
+
+    /// Who reads what is said in it: asks the node for its key, and for its quote if an attested enclave is asked for.
+    ///
+    /// # Errors
+    /// [`ConsumerError::Node`]: nothing would be sent.
+    pub async fn who_reads(&self) -> Result<Reader, ConsumerError> {
+        Ok(self.0.node.who_reads().await?)
     }
 
     /// What was recalled for the last message; `None` without a memory, or before the first message.

@@ -27,6 +27,7 @@ pub use speech::{AskedSpeech, ReceivedSpeech, is_voice_of_token};
 pub use talker::{CheckedReply, Talker};
 
 use crate::consumer::ConsumerError;
+use crate::enclave::HeldQuote;
 use crate::node::{
     ChatReply, ChatRequest, ReplySettings, RequestClaim, SignedOffer, SignedReceipt, SignedVoucher, request_digest,
 };
@@ -49,6 +50,9 @@ pub struct Conversation {
     /// The receipt of each text that was spoken.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spoken: Vec<ReceivedSpeech>,
+    /// The quotes under which replies were asked for, where an attested enclave was asked for: which replies, each says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quotes: Vec<HeldQuote>,
     /// Speech that was asked for, and did not come yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_under: Option<AskedSpeech>,
@@ -96,9 +100,22 @@ impl Conversation {
             SessionPayment::Deposit(deposit) => deposit,
             SessionPayment::Quota(_) => offer.offer.quota_deposit,
         };
-        let (messages, receipts, spoken) = (Vec::new(), Vec::new(), Vec::new());
+        let (messages, receipts, spoken, quotes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (asked_under, paid, unpaid, model, public_part) = (None, None, None, None, None);
-        Self { session, offer, deposit, messages, receipts, spoken, asked_under, paid, unpaid, model, public_part }
+        Self {
+            session,
+            offer,
+            deposit,
+            messages,
+            receipts,
+            spoken,
+            quotes,
+            asked_under,
+            paid,
+            unpaid,
+            model,
+            public_part,
+        }
     }
 
     /// The amount owed for everything received.
@@ -182,6 +199,9 @@ impl Conversation {
         }
         let (receipt, salt, settings) = (reply.receipt.clone(), request.salt, request.settings.clone());
         let (tokens, received_at_s, trail) = (reply.tokens.clone(), None, reply.trail.clone());
+        if let Some(held) = &reply.enclave {
+            HeldQuote::note(&mut self.quotes, held, receipt.receipt.turn);
+        }
         self.receipts.push(ReceivedReply { receipt, salt, settings, tokens, received_at_s, trail });
         Ok(checked)
     }

@@ -1,6 +1,6 @@
 //! Confidential nodes: a quote that a vendor's hardware signed says which program holds the key that a conversation is sealed to.
 //!
-//! A node that runs in a confidential machine (Intel TDX, AMD SEV-SNP) can have a [`Quote`] of its sealing key. The quote's report data
+//! A node that runs in a confidential machine (Intel TDX, AMD SEV-SNP) may tell a [`Quote`] beside its sealing key. The quote's report data
 //! is a digest of that key ([`report_data`]), so that it is of this key and no other. A consumer checks it without a network, against roots
 //! of the vendors that are compiled in, and by an [`EnclavePolicy`] of its own: which programs it accepts, by their measurements.
 //!
@@ -10,6 +10,7 @@
 //!
 //! Types are there in every build; [`EnclavePolicy::check`] needs the feature `quotes`.
 
+mod held;
 mod policy;
 #[cfg(feature = "quotes")]
 mod snp;
@@ -24,6 +25,7 @@ use lazai_core::{Address, Domain};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub use held::HeldQuote;
 pub use policy::{
     AmdRoot, EnclavePolicy, EnclaveRoots, Measurement, SnpMeasurement, SnpProduct, SnpTcb, TdxMeasurement, TdxTcb,
 };
@@ -259,6 +261,9 @@ pub enum NotAttested {
     /// The node tells no quote.
     #[error("the node tells no quote")]
     NoQuote,
+    /// What the node tells is no quote.
+    #[error(transparent)]
+    NotQuote(#[from] NotQuote),
     /// It is of another key, node, ledger or day.
     #[error("the quote is of another key: its report data are {found}, {expected} is expected")]
     OtherKey {

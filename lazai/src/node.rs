@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use self::settings::{BadSetting, ReplySettings};
+use crate::enclave::HeldQuote;
 use crate::recheck::SignedTrail;
 use crate::seal::NotSealed;
 use crate::speech::{SpeechReply, SpeechRequest};
@@ -165,6 +166,10 @@ pub struct ChatReply {
     /// What a repeat of it is held to, if the node signed that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trail: Option<SignedTrail>,
+    /// The quote of the key that the request was sealed to, if the consumer asked for an attested enclave. The consumer's own finding: no
+    /// node tells it.
+    #[serde(skip)]
+    pub enclave: Option<Box<HeldQuote>>,
 }
 
 /// The salted digest of the messages and, if set, of the reply settings.
@@ -330,6 +335,7 @@ impl NodeError {
             Self::Book { .. } => "node.book",
             Self::Transport { .. } => "node.transport",
             Self::TurnOutOfOrder { .. } => "node.turn_out_of_order",
+            Self::Unsealed(NotSealed::NotAttested(_)) => "node.not_attested",
             Self::Unsealed(_) => "node.unsealed",
             Self::VoucherNotExact { .. } => "node.voucher_not_exact",
         }

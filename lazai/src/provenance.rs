@@ -3,6 +3,7 @@
 //! [`collect`] gathers evidence from a ledger; [`verify`] walks it link by link. The verifier trusts a [`TrustAnchor`] that
 //! the caller has from elsewhere, never from the evidence: a complete but made-up market is refused.
 
+mod enclave;
 mod evidence;
 mod links;
 mod repeated;
@@ -17,6 +18,8 @@ use lazai_core::{Digest, LedgerId};
 use lazai_settle::Ledger;
 use lazai_settle::merkle::Checkpoint;
 use serde::{Deserialize, Serialize};
+
+use crate::enclave::EnclavePolicy;
 
 /// The caller's prior knowledge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,7 +62,7 @@ impl TrustAnchor {
 pub enum Trust {
     /// A verifier checked it, here and now.
     Proved,
-    /// A quorum signed it.
+    /// A quorum signed it; or, of an enclave, the hardware of a vendor.
     Attested,
     /// Named parties computed it again: two thirds of the validators in a dispute, or the reader.
     Repeated,
@@ -102,5 +105,12 @@ impl ReplyProvenance {
 /// Checks evidence against an anchor. Never fails: a check that does not hold is a broken link.
 #[must_use]
 pub fn verify(evidence: &Evidence, anchor: &TrustAnchor) -> ReplyProvenance {
-    ReplyProvenance { links: links::walk(evidence, anchor) }
+    verify_with(evidence, anchor, None)
+}
+
+/// As [`verify`], of a reader who asks for an attested enclave: evidence without a quote for its last reply, or with one that the policy
+/// does not accept, has a broken link. Quotes are checked as of the time when the consumer did.
+#[must_use]
+pub fn verify_with(evidence: &Evidence, anchor: &TrustAnchor, enclave: Option<&EnclavePolicy>) -> ReplyProvenance {
+    ReplyProvenance { links: links::walk(evidence, anchor, enclave) }
 }

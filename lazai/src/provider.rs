@@ -6,6 +6,7 @@ mod cards;
 mod earnings;
 mod order;
 mod page;
+mod quoting;
 mod receipt;
 mod redemption;
 mod reports;
@@ -43,6 +44,7 @@ pub use earnings::{Earner, Earnings};
 use order::Order;
 pub use page::Standing;
 use page::{KeptReply, LastReply, Line, Moderated, lock};
+pub use quoting::{QuoteCommand, Quoter, QuoterError};
 use receipt::Served;
 #[cfg(feature = "node")]
 pub(crate) use sale::most_tokens;
@@ -69,6 +71,7 @@ pub struct Provider {
     cards: Cards,
     voices: Voices,
     sealing: sealing::Sealing,
+    quoting: quoting::Quoting,
     /// Who is first in a session's line is so from admission until the reply is kept: one reply is made per turn, however many
     /// requests ask for it. Other sessions, and payments, do not wait.
     lines: Mutex<BTreeMap<SessionId, Line>>,
@@ -87,6 +90,7 @@ impl Provider {
             sampler: Sampler::default(),
             book: Arc::new(FolderBook::new(&folder)),
             sealing: sealing::Sealing::new(&folder),
+            quoting: quoting::Quoting::default(),
             folder,
             strangers: Strangers::default(),
             order: Order::default(),
@@ -244,7 +248,7 @@ impl Provider {
             None => None,
         };
         let receipt = SignedReceipt { receipt, signature };
-        Ok(ChatReply { text: reply.text, tokens: reply.tokens, receipt, notes: reply.notes, trail })
+        Ok(ChatReply { text: reply.text, tokens: reply.tokens, receipt, notes: reply.notes, trail, enclave: None })
     }
 
     /// Signs the trail of a reply.

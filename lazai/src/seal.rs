@@ -9,6 +9,8 @@ use lazai_core::{Address, Digest, Domain, Signature, TypedData};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::enclave::NotAttested;
+
 /// The key that a node opens requests with. Signed by the node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -56,6 +58,9 @@ pub enum NotSealed {
         /// The time.
         now_s: u64,
     },
+    /// Nothing shows that an enclave holds the key, which is asked for.
+    #[error("no attested enclave: {0}")]
+    NotAttested(#[from] NotAttested),
     /// The node's list of models tells no key.
     #[error("the node tells no key, and clear text is not allowed")]
     NotOffered,

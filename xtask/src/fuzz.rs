@@ -17,7 +17,7 @@ const fn with(name: &'static str, seeds: &'static [&'static str]) -> Target {
     Target { name, seeds }
 }
 
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     with("png", &["characters/png"]),
     with("charx", &["characters/charx"]),
     with("card", &["characters/json", "characters/eliza", "characters/lorebook"]),
@@ -27,6 +27,7 @@ pub const TARGETS: [Target; 11] = [
     with("proof", &[]),
     with("key", &["zk/key"]),
     with("evidence", &[]),
+    with("quote", &["quotes"]),
     with("tokenizer", &["models/gguf", "models/qwen2"]),
     with("phonemes", &[]),
 ];

@@ -151,6 +151,9 @@ pub(crate) struct Verify {
     /// The folder of the adapter that it is repeated on.
     #[arg(long, requires = "recheck")]
     pub adapter: Option<PathBuf>,
+    /// A policy (JSON) of programs: the reply has to have been asked of an enclave that runs one of them.
+    #[arg(long, value_name = "FILE", requires = "evidence", conflicts_with = "recheck")]
+    pub enclave: Option<PathBuf>,
     /// A proof of a dataset.
     #[arg(long, requires = "statement", conflicts_with = "evidence")]
     pub proof: Option<PathBuf>,

@@ -127,7 +127,8 @@ fn prepared(verb: &args::Serve) -> Result<Prepared, LazaiError> {
         session_s: verb.session_s,
         voice,
     };
-    let book = book_at(&verb.book, verb.database.as_deref(), verb.database_ca.as_deref())?;
+    let mut book = book_at(&verb.book, verb.database.as_deref(), verb.database_ca.as_deref())?;
+    book.quotes = verb.quotes.as_deref().map(text);
     let node = PreparedNode::read(market, key.clone(), base, vec![served], verb.reply_tokens, &book)?;
     Ok(Prepared { node, key, is_sealed })
 }
@@ -160,7 +161,7 @@ pub(crate) fn book_at(folder: &Path, url: Option<&Path>, authorities: Option<&Pa
             authorities: authorities.map(crate::read).transpose()?,
         })
     };
-    Ok(NodeBook { folder: text(folder), database: url.map(database).transpose()? })
+    Ok(NodeBook { folder: text(folder), database: url.map(database).transpose()?, quotes: None })
 }
 
 /// What others can read that they should not.

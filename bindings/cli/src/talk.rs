@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 
 use lazai_facade::native::market::Market;
 use lazai_facade::native::memory::open_memory;
-use lazai_facade::native::node::NodeClient;
+use lazai_facade::native::node::{NodeClient, Reading};
 use lazai_facade::{Chat, ChatTurn, LazaiError, LocalKey, ReplyListener, ReplySettings, TokenCheck, TokenCounter};
 use pollster::block_on;
 use serde::{Deserialize, Serialize};
@@ -31,11 +31,24 @@ impl ReplyListener for Heard {
 
 /// The node at a URL, held to public certificate authorities or to those in a file, maybe by way of a relay.
 pub(crate) fn client(url: &str, ca: Option<&Path>, way: &args::Way) -> Result<Arc<NodeClient>, LazaiError> {
-    let (relay, only_sealed) = (way.relay.as_deref(), way.only_sealed);
-    let Some(path) = ca else { return NodeClient::with(url, None, relay, only_sealed) };
+    let relay = way.relay.as_deref();
+    let reading = match &way.enclave {
+        Some(path) => Reading::enclave(&policy(path)?)?,
+        None if way.only_sealed => Reading::Sealed,
+        None => Reading::Offered,
+    };
+    let Some(path) = ca else { return NodeClient::with(url, None, relay, &reading) };
     let certificates = String::from_utf8_lossy(&crate::read(path)?).into_owned();
     let of_file = |error: LazaiError| LazaiError::new("tls", format!("{}: {}", path.display(), error.detail()));
-    NodeClient::with(url, Some(&certificates), relay, only_sealed).map_err(of_file)
+    NodeClient::with(url, Some(&certificates), relay, &reading).map_err(of_file)
+}
+
+/// The policy in a file, as JSON.
+pub(crate) fn policy(path: &Path) -> Result<Vec<u8>, LazaiError> {
+    let json = crate::read(path)?;
+    let named = |error: LazaiError| LazaiError::new(error.code(), format!("{}: {}", path.display(), error.detail()));
+    Reading::enclave(&json).map_err(named)?;
+    Ok(json)
 }
 
 /// Holds a node to that of a conversation: what is said is sealed to its key alone.
@@ -85,6 +98,11 @@ pub(crate) fn chat(talk: &args::Talk, input: &mut dyn BufRead, out: &mut Output<
         chat.remember_counted(&memory, verb.remember.memory_tokens, verb.memory_summaries, counter);
     }
     keep(verb, &chat)?;
+    if verb.way.enclave.is_some() {
+        // Nobody begins to type what could not be sent.
+        let reader = block_on(node.who_reads()).map_err(at(&verb.node))?;
+        out.piece(&format!("{reader}\n"));
+    }
     // A node makes a reply that was begun to its end, and takes no other words for it.
     let asked = verb.conversation.with_extension("asked");
     let mut said = std::fs::read_to_string(&asked).unwrap_or_default();
@@ -209,6 +227,11 @@ pub(crate) fn conversation(
     let unknown = format!("the node does not offer it; it offers: {}", ids.join(", "));
     let model = models.iter().find(|model| wanted(&model.id)).cloned();
     let model = model.ok_or_else(|| LazaiError::new("request.model", unknown))?;
+    if verb.way.enclave.is_some() {
+        // Nothing is reserved at a node that could not be talked with.
+        node.hold_to(market.domain(), model.offer.node.clone())?;
+        block_on(node.who_reads()).map_err(at(&verb.node))?;
+    }
     let written = serde_json::to_vec(&opening)?;
     lazai_facade::native::data::keep_file(&path.to_string_lossy(), &written)?;
     let opened = block_on(market.open_session(key.clone(), key.clone(), opening.opening, model, opening.deposit));

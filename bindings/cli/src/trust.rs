@@ -8,7 +8,7 @@ use lazai_facade::native::model::BaseModel;
 use lazai_facade::native::prove::prove_dataset;
 use lazai_facade::native::recheck::{RecheckSettings, verify_repeated};
 use lazai_facade::native::{Progress, ProgressListener};
-use lazai_facade::{LazaiError, evidence_with_words, verify_evidence, verify_proof};
+use lazai_facade::{LazaiError, evidence_with_words, verify_enclave, verify_evidence, verify_proof};
 
 use pollster::block_on;
 use serde_json::{Value, json};
@@ -46,7 +46,10 @@ pub(crate) fn verify(verb: &args::Verify, out: &mut Output<'_>) -> Done {
                     let how = RecheckSettings::default();
                     verify_repeated(evidence, read(anchor)?, read(reply)?, text(base), text(adapter), how)
                 }
-                _ => verify_evidence(evidence, read(anchor)?),
+                _ => match &verb.enclave {
+                    Some(path) => verify_enclave(evidence, read(anchor)?, crate::talk::policy(path)?),
+                    None => verify_evidence(evidence, read(anchor)?),
+                },
             };
             let report = report.map_err(|error| {
                 let (evidence, anchor) = (verb.evidence.as_deref().unwrap_or(anchor), anchor);

@@ -66,7 +66,7 @@ pub use speech::{SpeechNote, Spoken, SpokenVoice, speech_note};
 pub use transport::{BodySink, Header, HttpRequest, ReplyListener, SpeechListener, Transport};
 pub use verify::{
     ContributorFacts, ProofFacts, Provenance, ProvenanceLink, TrustLevel, evidence_with_words, verifier_key,
-    verify_evidence, verify_proof,
+    verify_enclave, verify_evidence, verify_proof,
 };
 pub use wallet::{
     MarketPlace, WalletCall, begin_conversation, close_session_call, open_session_call, read_market_place,

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use lazai::enclave::HeldQuote;
 use lazai::node::{ChatReply, ChatRequest, Node, NodeError, NodeFuture, SignedVoucher};
 use lazai::speech::{SpeechReply, SpeechRequest};
 use lazai::wire::speech::{self, SpeechReader};
@@ -149,6 +150,8 @@ struct SinkState {
     /// The beginning of the body, for errors.
     head: Vec<u8>,
     failed: Option<NodeError>,
+    /// The quote under which it was asked for, where an attested enclave is asked for.
+    held: Option<Box<HeldQuote>>,
     deaf: bool,
 }
 
@@ -162,6 +165,12 @@ impl BodySink {
 
     fn state(&self) -> MutexGuard<'_, SinkState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes the quote under which it was asked for.
+    #[cfg(feature = "native")]
+    pub(crate) fn hold(&self, held: Option<Box<HeldQuote>>) {
+        self.state().held = held;
     }
 }
 
@@ -229,7 +238,7 @@ impl Node for Distant {
             let state = self.posted(chat_post(request), Reader::default(), self.listener.clone()).await?;
             match (state.failed, state.reader) {
                 (Some(error), _) => Err(error),
-                (None, Reader::Reply(reader)) => reader.finish(),
+                (None, Reader::Reply(reader)) => Ok(ChatReply { enclave: state.held, ..reader.finish()? }),
                 (None, Reader::Speech(_)) => Err(other_answer()),
             }
         })

@@ -1,6 +1,7 @@
 //! Proofs of datasets, provenance of replies.
 
 use lazai::consumer::Conversation;
+use lazai::enclave::EnclavePolicy;
 use lazai::provenance::{Evidence, ReplyProvenance, Trust, TrustAnchor};
 use lazai::zk::{Proof, Statement, Verifier};
 
@@ -125,6 +126,17 @@ pub fn verify_proof(statement: Vec<u8>, proof: Vec<u8>) -> Result<ProofFacts, La
 pub fn verify_evidence(evidence: JsonBytes, anchor: JsonBytes) -> Result<Provenance, LazaiError> {
     let anchor: TrustAnchor = serde_json::from_slice(&anchor)?;
     Ok(told(lazai::provenance::verify(&Evidence::from_json(&evidence)?, &anchor)))
+}
+
+/// As [`verify_evidence`], of a reader who asks for an attested enclave, by a policy (JSON of `lazai::enclave::EnclavePolicy`): evidence of
+/// anything else has a broken link.
+///
+/// # Errors
+/// As [`verify_evidence`].
+pub fn verify_enclave(evidence: JsonBytes, anchor: JsonBytes, policy: JsonBytes) -> Result<Provenance, LazaiError> {
+    let (anchor, policy): (TrustAnchor, EnclavePolicy) =
+        (serde_json::from_slice(&anchor)?, serde_json::from_slice(&policy)?);
+    Ok(told(lazai::provenance::verify_with(&Evidence::from_json(&evidence)?, &anchor, Some(&policy))))
 }
 
 /// A report, for all languages.

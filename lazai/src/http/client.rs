@@ -1,5 +1,6 @@
 //! A node as its consumers see it, over HTTP.
 
+mod enclave;
 mod sealing;
 
 use std::io::Read;
@@ -12,11 +13,13 @@ use lazai_core::quiet::json_error;
 use lazai_core::{Address, Domain};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
+use crate::enclave::HeldQuote;
 use crate::node::{ChatReply, ChatRequest, Node, NodeError, NodeFuture, ReleaseRequest, SignedRelease, SignedVoucher};
 use crate::speech::{SpeechReply, SpeechRequest};
 use crate::wire::MAX_ANSWER_BYTES;
 use crate::wire::speech::{self, SpeechReader};
 use crate::wire::talk::{self, OfferedModel, ReplyReader, failed};
+use enclave::Enclave;
 pub use sealing::Sealing;
 #[cfg(feature = "node")]
 pub(super) use sealing::place_at_relay;
@@ -58,6 +61,8 @@ pub struct HttpNode {
     sealing: Sealing,
     held: Held,
     known: Arc<Known>,
+    /// What has to hold the key, if anything has to.
+    enclave: Option<Arc<Enclave>>,
 }
 
 impl HttpNode {
@@ -72,7 +77,7 @@ impl HttpNode {
         }
         let (url, agent) = (Arc::<str>::from(url), agent(RootCerts::WebPki));
         let (base, sealing) = (url.clone(), Sealing::default());
-        Ok(Self { url, base, agent, sealing, held: Held::default(), known: Arc::default() })
+        Ok(Self { url, base, agent, sealing, held: Held::default(), known: Arc::default(), enclave: None })
     }
 
     /// Trusts these certificate authorities instead of public ones: certificates in PEM, such as that of an authority of one's own.
@@ -131,17 +136,7 @@ impl HttpNode {
         body: String,
         on_bytes: &mut (dyn FnMut(&[u8]) + Send),
     ) -> Result<u16, NodeError> {
-        let mut answer = self.answered(path, headers, body).await?;
-        let mut left = MAX_ANSWER_BYTES;
-        while left > 0 {
-            let bytes = answer.next().await?;
-            if bytes.is_empty() {
-                break;
-            }
-            left = left.saturating_sub(bytes.len());
-            on_bytes(bytes);
-        }
-        Ok(answer.status)
+        self.post_held(path, headers, body, on_bytes).await.map(|(status, _)| status)
     }
 
     /// The node's answer. Asks a busy node again: everything sent here is answered the same if it arrives twice.
@@ -189,7 +184,9 @@ impl HttpNode {
             }
             reader.push(bytes)?.iter().for_each(|piece| on_text(piece));
         }
-        reader.finish()
+        let mut reply = reader.finish()?;
+        reply.enclave = answer.held.take();
+        Ok(reply)
     }
 
     async fn ask_speech(
@@ -231,6 +228,8 @@ struct Answer {
     retry_after: Option<Duration>,
     body: Unblock<Box<dyn Read + Send>>,
     piece: Vec<u8>,
+    /// The quote of the key that it was asked for under, where one has to be.
+    held: Option<Box<HeldQuote>>,
 }
 
 impl Answer {
@@ -246,7 +245,7 @@ impl Answer {
     }
 
     fn new(status: u16, body: Box<dyn Read + Send>) -> Self {
-        Self { status, retry_after: None, body: Unblock::new(body), piece: vec![0; 4096] }
+        Self { status, retry_after: None, body: Unblock::new(body), piece: vec![0; 4096], held: None }
     }
 
     /// The next piece of the body; empty at its end.
@@ -256,15 +255,19 @@ impl Answer {
     }
 
     /// All of the body, at most [`MAX_ANSWER_BYTES`].
-    async fn whole(mut self) -> Result<Vec<u8>, NodeError> {
+    async fn whole(self) -> Result<Vec<u8>, NodeError> {
+        self.whole_up_to(MAX_ANSWER_BYTES).await
+    }
+
+    async fn whole_up_to(mut self, most: usize) -> Result<Vec<u8>, NodeError> {
         let mut whole = Vec::new();
         loop {
             let bytes = self.next().await?;
             if bytes.is_empty() {
                 return Ok(whole);
             }
-            if whole.len() + bytes.len() > MAX_ANSWER_BYTES {
-                return Err(failed(&format!("the answer has more than {MAX_ANSWER_BYTES} bytes")));
+            if whole.len() + bytes.len() > most {
+                return Err(failed(&format!("the answer has more than {most} bytes")));
             }
             whole.extend_from_slice(bytes);
         }

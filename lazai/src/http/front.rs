@@ -55,12 +55,14 @@ const MAX_WAITING: usize = 64;
 const MAX_SPEECHES: usize = 16;
 /// Releases that wait for the chain at a time.
 const MAX_RELEASES: usize = 32;
+/// Quotes that wait for hardware at a time.
+const MAX_QUOTES: usize = 16;
 
 /// A node's server: stock clients see its characters as models, and get status 402 until they pay.
 ///
 /// Requests: `GET /v1/models`, `POST /v1/chat/completions`, `/v1/completions` and `/v1/responses`, `POST /v1/audio/speech`, `POST /v1/lazai/vouchers` (a
 /// [`SignedVoucher`] as JSON), `POST /v1/lazai/releases` (a [`ReleaseRequest`]; the answer is a [`SignedRelease`]),
-/// `POST /v1/lazai/reports` (a [`SignedReport`]), `GET /health`; any of these sealed ([`wire::sealed`](crate::wire::sealed)). Needs tokio, or [`Front::spawn`]; [`Front::spawn_tls`] does TLS.
+/// `POST /v1/lazai/reports` (a [`SignedReport`]), `GET /v1/lazai/quote`, `GET /health`; any of these sealed ([`wire::sealed`](crate::wire::sealed)). Needs tokio, or [`Front::spawn`]; [`Front::spawn_tls`] does TLS.
 /// What an operator looks at stands apart: [`Front::operations`].
 ///
 /// [`SignedRelease`]: crate::node::SignedRelease
@@ -97,6 +99,7 @@ struct Inner {
     slots: Arc<Semaphore>,
     speeches: Arc<Semaphore>,
     releases: Arc<Semaphore>,
+    quotes: Arc<Semaphore>,
     limiter: Limiter,
     draining: Draining,
     metrics: Metrics,
@@ -112,8 +115,8 @@ impl Front {
     #[must_use]
     pub fn new(provider: Arc<Provider>, terms: Vec<OfferTerms>) -> Self {
         let offers = Offers::new(provider.clone(), terms);
-        let [slots, speeches, releases] =
-            [MAX_WAITING, MAX_SPEECHES, MAX_RELEASES].map(|most| Arc::new(Semaphore::new(most)));
+        let [slots, speeches, releases, quotes] =
+            [MAX_WAITING, MAX_SPEECHES, MAX_RELEASES, MAX_QUOTES].map(|most| Arc::new(Semaphore::new(most)));
         let (limiter, draining) = (Limiter::default(), Draining::default());
         let (metrics, samples, told, at_once) =
             (Metrics::default(), Samples::default(), Told::default(), OnceLock::new());
@@ -124,6 +127,7 @@ impl Front {
                 slots,
                 speeches,
                 releases,
+                quotes,
                 limiter,
                 draining,
                 metrics,
@@ -206,6 +210,7 @@ impl Front {
                 Endpoint::Sessions => post(exact::open),
                 Endpoint::Vouchers => post(pay),
                 Endpoint::Releases => post(release),
+                Endpoint::Quote => get(sealed::quote),
                 Endpoint::Reports => post(report),
                 Endpoint::Health => get(|| async { axum::Json(json!({"status": "ok"})) }),
                 Endpoint::Document => get(|| openapi::answer(Server::Node)),

@@ -31,6 +31,7 @@ pub(super) enum Endpoint {
     Model,
     Models,
     Payments,
+    Quote,
     Releases,
     Reply(Api),
     Reports,
@@ -48,13 +49,13 @@ impl Server {
     pub fn endpoints(self) -> Vec<Endpoint> {
         use Endpoint::{Agent, AgentCard, CharacterAgent, CharacterCard, Mcp};
         use Endpoint::{
-            Budget, Document, Embeddings, Health, Model, Models, Payments, Releases, Reports, Sealed, Sessions, Speech,
-            Vouchers,
+            Budget, Document, Embeddings, Health, Model, Models, Payments, Quote, Releases, Reports, Sealed, Sessions,
+            Speech, Vouchers,
         };
         let own: &[Endpoint] = match self {
             Self::Node => &[
-                Models, Model, Embeddings, Speech, Payments, Sessions, Vouchers, Releases, Reports, Sealed, Health,
-                Document,
+                Models, Model, Embeddings, Speech, Payments, Sessions, Vouchers, Releases, Reports, Quote, Sealed,
+                Health, Document,
             ],
             Self::Proxy => &[Models, Model, Embeddings, Speech, Budget, Mcp, Document],
         };
@@ -158,7 +159,7 @@ impl Server {
             Endpoint::Agent | Endpoint::Mcp => Vec::new(),
             Endpoint::CharacterAgent => vec![404],
             Endpoint::AgentCard | Endpoint::Models | Endpoint::Payments => vec![500, 503],
-            Endpoint::CharacterCard | Endpoint::Model => vec![404, 500, 503],
+            Endpoint::CharacterCard | Endpoint::Model | Endpoint::Quote => vec![404, 500, 503],
             Endpoint::Embeddings => vec![400, 401, 404, 500],
             Endpoint::Sealed => vec![400, 404, 500],
             Endpoint::Reply(_) | Endpoint::Speech => vec![400, 402, 403, 409, 500, 502, 503],
@@ -223,6 +224,7 @@ impl Endpoint {
             Self::Model => "/v1/models/{id}",
             Self::Models => "/v1/models",
             Self::Payments => "/.well-known/x402",
+            Self::Quote => crate::wire::sealed::QUOTE,
             Self::Releases => "/v1/lazai/releases",
             Self::Reply(api) => api.path(),
             Self::Reports => "/v1/lazai/reports",
@@ -251,6 +253,7 @@ impl Endpoint {
             Self::Model => "retrieveModel",
             Self::Models => "listModels",
             Self::Payments => "payments",
+            Self::Quote => "quote",
             Self::Releases => "release",
             Self::Reply(Api::Chat) => "createChatCompletion",
             Self::Reply(Api::Completions) => "createCompletion",
@@ -277,6 +280,9 @@ impl Endpoint {
             Self::Model => "A character, or an encoder.",
             Self::Models => "The characters that answer, with their signed offers.",
             Self::Payments => "What is for sale, and every way to pay for it (x402).",
+            Self::Quote => {
+                "The hardware quote of the key that requests are sealed to, if the node runs in a confidential machine."
+            }
             Self::Releases => "Asks the node to want no more of a session.",
             Self::Reply(Api::Chat) => "A reply to messages.",
             Self::Reply(Api::Completions) => "A reply to a prompt, which is one message of the user.",
@@ -303,7 +309,8 @@ impl Endpoint {
         match self {
             Self::AgentCard | Self::CharacterCard => None,
             Self::Agent | Self::CharacterAgent | Self::Mcp => Some("RpcRequest"),
-            Self::Budget | Self::Document | Self::Health | Self::Model | Self::Models | Self::Payments => None,
+            Self::Budget | Self::Document | Self::Health | Self::Model | Self::Models => None,
+            Self::Payments | Self::Quote => None,
             Self::Embeddings => Some("EmbeddingRequest"),
             Self::Releases => Some("ReleaseRequest"),
             Self::Reply(Api::Chat) => Some("ChatRequest"),
@@ -339,6 +346,7 @@ impl Endpoint {
             Self::Model => of("Model"),
             Self::Models => of("ModelList"),
             Self::Payments => of("Payments"),
+            Self::Quote => of("Quote"),
             Self::Releases => of("SignedRelease"),
             Self::Sessions => of("Opened"),
             Self::Sealed => {

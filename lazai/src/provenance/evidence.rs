@@ -19,6 +19,7 @@ use thiserror::Error;
 use super::words::{Words, WordsError};
 use crate::consumer::Conversation;
 use crate::conversation::ReceivedSpeech;
+use crate::enclave::HeldQuote;
 use crate::node::{SignedReceipt, SignedVoucher};
 use crate::speech::{SignedSpeechReceipt, SignedSpeechTerms};
 use crate::store::{MAX_STATEMENT_BYTES, Store, StoreError};
@@ -90,6 +91,9 @@ pub struct Evidence {
     pub proof: Vec<u8>,
     /// The ledger's entries on all this.
     pub entries: Vec<IncludedEntry>,
+    /// The quotes under which replies were asked for, where the consumer asked for an attested enclave.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quotes: Vec<HeldQuote>,
     /// The words of the last reply, if they are disclosed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub words: Option<Words>,
@@ -228,6 +232,7 @@ pub async fn collect(
         statement,
         proof: store.get(submitted.submission.proof, MAX_PROOF_BYTES as u64).await?,
         entries,
+        quotes: conversation.quotes.clone(),
         words: None,
     })
 }

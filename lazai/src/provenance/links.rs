@@ -14,12 +14,13 @@ use lazai_zk::opening::prompts_root;
 use super::evidence::{Evidence, opened_session};
 use super::repeated::Disputed;
 use super::turns::turns;
-use super::{Link, Trust, TrustAnchor, repeated};
+use super::{Link, Trust, TrustAnchor, enclave, repeated};
+use crate::enclave::EnclavePolicy;
 
 /// A link's finding and its trust, or the reason why it is broken.
 type Outcome = Result<(Trust, String), String>;
 
-pub(super) fn walk(evidence: &Evidence, anchor: &TrustAnchor) -> Vec<Link> {
+pub(super) fn walk(evidence: &Evidence, anchor: &TrustAnchor, policy: Option<&EnclavePolicy>) -> Vec<Link> {
     let walk = Walk { evidence, anchor, domain: &evidence.genesis.domain };
     let links: [(&str, Outcome, &str); 11] = [
         ("ledger", walk.ledger(), "that whoever keeps the ledger followed its rules before the checkpoint"),
@@ -42,7 +43,8 @@ pub(super) fn walk(evidence: &Evidence, anchor: &TrustAnchor) -> Vec<Link> {
         let (trust, says) = outcome.unwrap_or_else(|reason| (Trust::Broken, reason));
         Link { name: name.into(), trust, says, not_said: not_said.into() }
     };
-    links.into_iter().map(link).collect()
+    let node = walk.opened().map(|opened| opened.offer.node);
+    links.into_iter().map(link).chain(enclave::link(evidence, policy, node)).collect()
 }
 
 struct Walk<'a> {

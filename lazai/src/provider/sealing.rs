@@ -2,6 +2,9 @@
 //!
 //! The seed of a day's key is the digest of the day before's, which is then overwritten: who takes the file learns what is sealed from
 //! that day on, and nothing that was sealed before. Replicas with copies of one file have the same keys.
+//!
+//! A node that tells quotes has no such file: a host could give one to the machine whose keys it knows. Its keys are made in the machine, and
+//! end with it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -93,6 +96,8 @@ impl Seed {
 pub(super) struct Sealing {
     path: PathBuf,
     is_off: bool,
+    /// True if nothing is read or written: keys end with the process.
+    is_in_memory: bool,
     /// The oldest seed whose key is open.
     oldest: Mutex<Option<Seed>>,
     /// Signing may cost: a key is signed once.
@@ -101,7 +106,12 @@ pub(super) struct Sealing {
 
 impl Sealing {
     pub(super) fn new(folder: &Path) -> Self {
-        Self { path: folder.join("seal"), is_off: false, oldest: Mutex::default(), signed: Mutex::default() }
+        let (oldest, signed) = (Mutex::default(), Mutex::default());
+        Self { path: folder.join("seal"), is_off: false, is_in_memory: false, oldest, signed }
+    }
+
+    pub(super) fn keep_in_memory(&mut self) {
+        self.is_in_memory = true;
     }
 
     fn failed(&self, reason: impl std::fmt::Display) -> UnsealError {
@@ -109,6 +119,9 @@ impl Sealing {
     }
 
     fn read(&self, day: u64) -> Result<Seed, UnsealError> {
+        if self.is_in_memory {
+            return Ok(Seed::random(day)?);
+        }
         match std::fs::read(&self.path).map(Zeroizing::new) {
             Ok(bytes) => {
                 let parts = bytes.strip_prefix(&MAGIC).and_then(|rest| rest.split_first_chunk::<8>());
@@ -161,7 +174,7 @@ impl Sealing {
         while oldest.day < first {
             oldest = oldest.next();
         }
-        if oldest.day != before {
+        if oldest.day != before && !self.is_in_memory {
             self.write(&self.path, &oldest)?;
         }
         let copy = |seed: &Seed| Seed { day: seed.day, seed: seed.seed.clone() };

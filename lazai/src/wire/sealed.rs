@@ -32,6 +32,9 @@ use crate::seal::SealTerms;
 
 /// Where sealed requests are posted (RFC 9540).
 pub const GATEWAY: &str = "/.well-known/ohttp-gateway";
+/// Where a node tells the quote of its key, as JSON ([`Quote`](crate::enclave::Quote)): whoever asks seals this request, too, so that a relay
+/// passes it on.
+pub const QUOTE: &str = "/v1/lazai/quote";
 /// Largest sealed request that is read: a whole request, its headers, and what sealing adds.
 pub const MAX_SEALED_REQUEST_BYTES: usize = MAX_REQUEST_BYTES + (64 << 10);
 /// Code of the error for a key that is not open at the node, or no longer: its list of models tells the present one.

@@ -172,7 +172,7 @@ impl ReplyReader {
             return Err(failed(&"the reply broke off"));
         }
         let ReplyDetails { receipt, tokens, text, trail, .. } = self.served.ok_or_else(|| failed(&"no receipt"))?;
-        Ok(ChatReply { text: text.unwrap_or(self.text), tokens, receipt, notes: self.notes, trail })
+        Ok(ChatReply { text: text.unwrap_or(self.text), tokens, receipt, notes: self.notes, trail, enclave: None })
     }
 }
 

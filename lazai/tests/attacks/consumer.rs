@@ -58,8 +58,14 @@ fn said_under(
     };
     let signature = pollster::block_on(lazai_core::sign::sign(&signer(NODE), &stage.domain, &receipt)).unwrap();
     let receipt = SignedReceipt { receipt, signature };
-    let reply =
-        ChatReply { text: text.into(), tokens: tokens.into(), receipt, notes: ReplyNotes::default(), trail: None };
+    let reply = ChatReply {
+        text: text.into(),
+        tokens: tokens.into(),
+        receipt,
+        notes: ReplyNotes::default(),
+        trail: None,
+        enclave: None,
+    };
     stage.conversation.accept(&stage.domain, &request, &reply, counter)
 }
 

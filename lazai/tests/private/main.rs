@@ -3,9 +3,17 @@
 //! who asks than the relay's address. A stand-in speaks for the model; ledger, nodes, sockets, proxy and relay are the real ones.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::arithmetic_side_effects, missing_docs)]
 
+#[cfg(feature = "quotes")]
+mod enclave;
 #[path = "../logs/gossip.rs"]
 #[allow(dead_code, reason = "the logs' test uses all of it")]
 mod gossip;
+#[cfg(feature = "quotes")]
+#[path = "../quotes/intel.rs"]
+#[allow(dead_code, reason = "the test of quotes uses all of it")]
+mod intel;
+#[cfg(feature = "quotes")]
+mod keepers;
 #[path = "../logs/lines.rs"]
 #[allow(dead_code, reason = "the logs' test uses all of it")]
 mod lines;

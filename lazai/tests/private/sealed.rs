@@ -20,25 +20,25 @@ use super::found;
 use super::gossip::{Ask, PROMPT, REPLY};
 use super::stage::{Listening, Node, Stage, code};
 
-const HONEST: u8 = 0;
+pub const HONEST: u8 = 0;
 /// The key is left out of the list of models.
-const LEAVES_OUT: u8 = 1;
+pub const LEAVES_OUT: u8 = 1;
 /// Another key is put in its place.
-const FORGES: u8 = 2;
+pub const FORGES: u8 = 2;
 /// What comes to the gateway is answered without being opened.
 const ANSWERS: u8 = 3;
 
 /// Somebody between who reads and changes what they like.
 #[derive(Clone, Default)]
-struct Between {
+pub struct Between {
     does: Arc<AtomicU8>,
     heard: Arc<Mutex<Vec<u8>>>,
     /// The sealed requests that came by.
-    sealed: Arc<Mutex<Vec<Bytes>>>,
+    pub sealed: Arc<Mutex<Vec<Bytes>>>,
 }
 
 impl Between {
-    fn before(&self, node: &Node) -> Router {
+    pub fn before(&self, node: &Node) -> Router {
         let between = self.clone();
         node.front.router().layer(middleware::from_fn(move |request: Request, next: Next| {
             let between = between.clone();
@@ -46,7 +46,7 @@ impl Between {
         }))
     }
 
-    fn does(&self, what: u8) {
+    pub fn does(&self, what: u8) {
         self.does.store(what, Ordering::SeqCst);
     }
 
@@ -79,7 +79,7 @@ impl Between {
         Response::from_parts(parts, Body::from(list.to_string()))
     }
 
-    fn reads(&self) -> Vec<String> {
+    pub fn reads(&self) -> Vec<String> {
         found(&[PROMPT, REPLY], &self.heard.lock().unwrap())
     }
 }

@@ -15,6 +15,10 @@ pub(crate) struct Way {
     /// Sends nothing that is not sealed to the node. Without it, what is said is sealed where the node offers it.
     #[arg(long)]
     pub only_sealed: bool,
+    /// A policy (JSON) of the programs that may read what is said: the node has to show by a hardware quote that one of them holds its key, or
+    /// nothing is sent.
+    #[arg(long, value_name = "FILE")]
+    pub enclave: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -71,6 +71,10 @@ pub(crate) struct Serve {
     /// The authorities that the database's certificate may be of, in a PEM file; public ones without it.
     #[arg(long, value_name = "FILE", requires = "database")]
     pub database_ca: Option<PathBuf>,
+    /// A program that makes the hardware quote of each day's sealing key, where the node runs in a confidential machine: it is called with
+    /// 128 hexadecimal digits, and writes the quote as JSON.
+    #[arg(long, value_name = "PROGRAM")]
+    pub quotes: Option<PathBuf>,
     /// Megabytes of memory for conversations: those that are answered, and earlier ones, whose next turns begin behind what was
     /// computed. One of the longest that the ceilings allow must fit.
     #[arg(long, default_value_t = 2_048)]

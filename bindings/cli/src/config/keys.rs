@@ -83,6 +83,7 @@ pub(super) const KEYS: &[Key] = &[
     key("book", "folder", "book", Kind::Path),
     key("book", "database", "database", Kind::Path),
     key("book", "database_ca", "database_ca", Kind::Path),
+    key("book", "quotes", "quotes", Kind::Path),
     key("room", "conversation_mb", "conversation_mb", WHOLE),
     key("room", "disk", "disk", Kind::Path),
     key("room", "disk_mb", "disk_mb", WHOLE),

@@ -15,6 +15,8 @@ pub struct NodeBook {
     pub folder: FilePath,
     /// A database that replicas of the node share.
     pub database: Option<Database>,
+    /// A program that makes the hardware quote of each day's sealing key: `lazai::provider::QuoteCommand`.
+    pub quotes: Option<FilePath>,
 }
 
 /// A PostgreSQL database (feature `postgres`).
@@ -35,7 +37,7 @@ impl std::fmt::Debug for Database {
 
 impl From<FilePath> for NodeBook {
     fn from(folder: FilePath) -> Self {
-        Self { folder, database: None }
+        Self { folder, database: None, quotes: None }
     }
 }
 

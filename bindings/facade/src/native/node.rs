@@ -2,12 +2,34 @@
 
 use std::sync::Arc;
 
+use lazai::enclave::{EnclavePolicy, Reader};
 use lazai::http::{HttpNode, Sealing};
 use lazai::node::Node as _;
 
 use crate::chat::ModelOffer;
 use crate::transport::{BodySink, HttpRequest, Transport};
 use crate::{Domain, LazaiError};
+
+/// Who may read what is said to a node, as a command line says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading {
+    /// A program of this policy, or nobody.
+    Enclave(Box<EnclavePolicy>),
+    /// It is sealed where the node offers it.
+    Offered,
+    /// It is sealed to the node, or not sent.
+    Sealed,
+}
+
+impl Reading {
+    /// By a program of a policy, as JSON, or by nobody.
+    ///
+    /// # Errors
+    /// `json.malformed`.
+    pub fn enclave(policy: &[u8]) -> Result<Self, LazaiError> {
+        Ok(Self::Enclave(serde_json::from_slice(policy)?))
+    }
+}
 
 /// A node behind a URL, over this library's own HTTP and TLS.
 #[cfg_attr(feature = "uniffi", derive(uniffi::Object))]
@@ -65,7 +87,7 @@ impl NodeClient {
 }
 
 impl NodeClient {
-    /// A node with what a command line says of it: certificate authorities, a relay, and whether anything may go in clear text.
+    /// A node with what a command line says of it: certificate authorities, a relay, and who may read what is said.
     ///
     /// # Errors
     /// As [`new`](Self::new), [`trusting`](Self::trusting), [`relayed`](Self::relayed).
@@ -73,19 +95,32 @@ impl NodeClient {
         url: &str,
         certificates: Option<&str>,
         relay: Option<&str>,
-        only_sealed: bool,
+        reading: &Reading,
     ) -> Result<Arc<Self>, LazaiError> {
         let mut node = HttpNode::new(url)?;
         if let Some(certificates) = certificates {
             node = node.with_root_certificates(certificates.as_bytes())?;
         }
-        if only_sealed {
-            node = node.with_sealing(Sealing::Required);
-        }
+        node = match reading {
+            Reading::Offered => node,
+            Reading::Sealed => node.with_sealing(Sealing::Required),
+            Reading::Enclave(policy) => node.with_enclave((**policy).clone()),
+        };
         Ok(Arc::new(Self(match relay {
             Some(relay) => node.with_relay(relay)?,
             None => node,
         })))
+    }
+
+    /// Who reads what is said to it, in words.
+    ///
+    /// # Errors
+    /// `node.…`.
+    pub async fn who_reads(&self) -> Result<String, LazaiError> {
+        Ok(match self.0.who_reads().await? {
+            Reader::AttestedEnclave(attested) => format!("{}: {attested}", Reader::AttestedEnclave(attested.clone())),
+            reader => reader.to_string(),
+        })
     }
 
     pub(super) fn http(&self) -> &HttpNode {
@@ -98,6 +133,8 @@ impl Transport for NodeClient {
     async fn post(&self, request: HttpRequest, sink: Arc<BodySink>) -> Result<u16, LazaiError> {
         let headers = request.headers.into_iter().map(|header| (header.name, header.value)).collect();
         let mut on_bytes = |bytes: &[u8]| sink.push(bytes.to_vec());
-        Ok(self.0.post(&request.path, headers, request.body, &mut on_bytes).await?)
+        let (status, held) = self.0.post_held(&request.path, headers, request.body, &mut on_bytes).await?;
+        sink.hold(held);
+        Ok(status)
     }
 }

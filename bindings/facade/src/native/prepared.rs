@@ -9,7 +9,7 @@ use lazai::core::{Amount, ClassId, VersionNumber};
 use lazai::http::{Front, Limits, TlsFiles};
 use lazai::lora::adapter::WEIGHTS_FILE;
 use lazai::lora::generate::Sampler;
-use lazai::provider::{OfferTerms, Provider};
+use lazai::provider::{OfferTerms, Provider, QuoteCommand};
 use lazai::settle::ledger::LedgerError;
 use lazai::wire::talk::model_id;
 
@@ -165,6 +165,9 @@ impl PreparedNode {
         }
         let kept = book.open(account.address())?;
         let mut provider = Provider::new(account, engine, &book.folder).with_book(kept).with_sampler(sampler);
+        if let Some(program) = &book.quotes {
+            provider = provider.with_quoter(QuoteCommand::new(program, []));
+        }
         let (mut terms, mut offered, mut voices) = (Vec::new(), Vec::new(), Opened::new());
         for model in served {
             let (class, version) = (ClassId(model.class_id), VersionNumber(model.version));

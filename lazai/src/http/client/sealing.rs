@@ -81,7 +81,7 @@ impl Known {
 /// Whose key it has to be.
 pub(super) type Held = Arc<OnceLock<(Domain, Address)>>;
 
-fn now_s() -> u64 {
+pub(super) fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs())
 }
 
@@ -132,8 +132,10 @@ impl HttpNode {
     }
 
     /// The key to seal to; `None` if what is sent may go in clear text. `anew`: whatever was told before.
-    async fn seal_terms(&self, anew: bool) -> Result<Option<SignedSealTerms>, NodeError> {
-        if self.sealing == Sealing::Off {
+    pub(super) async fn seal_terms(&self, anew: bool) -> Result<Option<SignedSealTerms>, NodeError> {
+        // Whoever asks for an enclave asks for sealing.
+        let sealing = if self.enclave.is_some() { Sealing::Required } else { self.sealing };
+        if sealing == Sealing::Off {
             return Ok(None);
         }
         let known = self.known.fresh(now_s()).filter(|_| !anew);
@@ -145,16 +147,21 @@ impl HttpNode {
             }
         };
         let Some(signed) = seal else {
-            let may_be_clear = self.sealing == Sealing::Offered && !self.known.sealed();
+            let may_be_clear = sealing == Sealing::Offered && !self.known.sealed();
             return if may_be_clear { Ok(None) } else { Err(NotSealed::NotOffered.into()) };
         };
         match self.held.get() {
             Some((domain, node)) => signed.check(domain, *node, now_s())?,
-            None if self.sealing == Sealing::Required => return Err(NotSealed::Unexpected.into()),
+            None if sealing == Sealing::Required => return Err(NotSealed::Unexpected.into()),
             // Nobody said whose it has to be: it is the URL's, as its offers are.
             None => signed.check_time(now_s())?,
         }
         Ok(Some(signed))
+    }
+
+    /// Whose key it has to be, if somebody said.
+    pub(super) fn is_held(&self) -> Option<&(Domain, Address)> {
+        self.held.get()
     }
 
     /// The answer to a request, sealed if it has to be.
@@ -164,7 +171,7 @@ impl HttpNode {
         headers: Vec<(String, String)>,
         body: String,
     ) -> Result<Answer, NodeError> {
-        let Some(mut signed) = self.seal_terms(false).await? else {
+        let Some((mut signed, mut found)) = self.to_seal(false).await? else {
             let (agent, url) = (self.agent.clone(), format!("{}{path}", self.base));
             let sent = unblock(move || {
                 headers.iter().fold(agent.post(url), |post, (name, value)| post.header(name, value)).send(body)
@@ -174,10 +181,10 @@ impl HttpNode {
         let request = Arc::new(SealedRequest::post(path, headers, body));
         for last in [false, true] {
             match self.sealed(signed, request.clone()).await? {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => return Ok(Answer { held: found.map(|found| Box::new(found.1)), ..answer }),
                 // Midnight was, or the node was restarted without its keys, where the day's has another seed now: its list tells.
                 Err(refused) if [KEY_OVER, "request.sealed"].contains(&refused.code.as_str()) && !last => {
-                    signed = self.seal_terms(true).await?.ok_or(NotSealed::NotOffered)?;
+                    (signed, found) = self.to_seal(true).await?.ok_or(NotSealed::NotOffered)?;
                 }
                 Err(refused) => {
                     let ApiError { status, retry_after_s, .. } = refused;
@@ -190,7 +197,7 @@ impl HttpNode {
     }
 
     /// Sends a request sealed: the answer that came sealed, or the refusal that came in clear text.
-    async fn sealed(
+    pub(super) async fn sealed(
         &self,
         signed: SignedSealTerms,
         request: Arc<SealedRequest>,

@@ -2,13 +2,14 @@
 
 use axum::Router;
 use axum::body::{Body, BodyDataStream, Bytes};
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use futures_lite::{Stream, StreamExt, stream};
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 
+use super::refusal::busy;
 use super::{Front, on_a_thread_that_may_block};
 use crate::provider::UnsealError;
 use crate::wire::openai::ApiError;
@@ -28,6 +29,26 @@ pub(super) fn refused(error: &UnsealError) -> ApiError {
             ApiError::new(500, "node.book", "the node failed")
         }
     }
+}
+
+/// `GET /v1/lazai/quote`.
+pub(super) async fn quote(State(front): State<Front>) -> Result<Response, ApiError> {
+    // A quote waits for hardware: it must not take threads that replies need.
+    let Ok(slot) = front.0.quotes.clone().try_acquire_owned() else {
+        return Err(busy("enough wait for the quote of the key".into()));
+    };
+    let provider = front.0.provider.clone();
+    on_a_thread_that_may_block(move |runtime| {
+        let _slot = slot;
+        let quote = runtime.block_on(provider.quote_of_now()).map_err(|e| refused(&e))?;
+        let none = || ApiError::new(404, "node.no_quote", "this node has no quote of its key");
+        match quote.ok_or_else(none)? {
+            Ok(quote) => Ok(axum::Json(quote).into_response()),
+            // What failed is the operator's to know.
+            Err(_) => Err(ApiError::new(503, "node.no_quote", "the quote of the key cannot be had at this moment")),
+        }
+    })
+    .await
 }
 
 /// Opens a request, has it answered, seals the answer.

@@ -45,8 +45,8 @@ pub(super) fn router(proxy: &Loopback) -> Router {
             Endpoint::CharacterAgent => post(agents::a2a_as),
             Endpoint::Mcp => post(agents::mcp),
             // A node's own.
-            Endpoint::Health | Endpoint::Payments | Endpoint::Releases | Endpoint::Reports => return router,
-            Endpoint::Sealed | Endpoint::Sessions | Endpoint::Vouchers => return router,
+            Endpoint::Health | Endpoint::Payments | Endpoint::Quote | Endpoint::Releases => return router,
+            Endpoint::Reports | Endpoint::Sealed | Endpoint::Sessions | Endpoint::Vouchers => return router,
         };
         router.route(endpoint.path(), answer)
     });

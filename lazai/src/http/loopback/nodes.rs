@@ -446,6 +446,8 @@ fn is_down(error: &NodeError) -> bool {
                 | "node.book"
                 | "node.busy"
                 | "node.draining"
+                | "node.no_quote"
+                | "node.not_attested"
                 | "node.transport"
                 | "node.unsealed"
                 | "relay.busy"

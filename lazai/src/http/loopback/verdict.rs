@@ -30,8 +30,10 @@ impl Verdict {
             | "node.turn_out_of_order"
             | "node.voucher_not_exact" => Self::Over,
             "node.prompt_too_long" | "node.setting" => Self::Elsewhere,
-            "node.book" | "node.busy" | "node.draining" | "node.generation" | "node.ledger" | "node.rate_limited"
-            | "node.signer" | "node.transport" | "node.unsealed" => Self::Leave,
+            "node.book" | "node.busy" | "node.draining" | "node.generation" | "node.ledger" | "node.no_quote"
+            | "node.not_attested" | "node.rate_limited" | "node.signer" | "node.transport" | "node.unsealed" => {
+                Self::Leave
+            }
             code if code.starts_with("http.5") => Self::Leave,
             _ => Self::Final,
         }

@@ -358,6 +358,14 @@ fn others(all: &mut Map<String, Value>, server: Server) {
             add("Opened", object(&["session"], json!({"session": text()})));
             add("Unpaid", object(&["error", "payment"], json!({"error": error, "payment": required})));
             add("SealedMessage", json!({"type": "string", "format": "binary"}));
+            let hex = json!({"type": "string", "pattern": "^([0-9a-f]{2})*$"});
+            let snp =
+                object(&["kind", "report", "vcek"], json!({"kind": {"const": "sev_snp"}, "report": hex, "vcek": hex}));
+            let tdx = object(
+                &["kind", "quote", "collateral"],
+                json!({"kind": {"const": "tdx"}, "quote": hex, "collateral": {"type": "object"}}),
+            );
+            add("Quote", json!({"anyOf": [snp, tdx]}));
             add("Health", object(&["status"], json!({"status": {"const": "ok"}})));
             add(
                 "SignedVoucher",

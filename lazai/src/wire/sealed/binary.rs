@@ -48,6 +48,12 @@ impl SealedRequest {
         Self { method: "POST".into(), path: path.into(), headers, body: body.into() }
     }
 
+    /// A request by `GET`.
+    #[must_use]
+    pub fn get(path: &str) -> Self {
+        Self { method: "GET".into(), path: path.into(), headers: Vec::new(), body: Vec::new() }
+    }
+
     /// The bytes of it, padded.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
