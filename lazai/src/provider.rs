@@ -3,6 +3,7 @@
 mod admission;
 mod book;
 mod cards;
+mod credits;
 mod earnings;
 mod order;
 mod page;
@@ -39,6 +40,8 @@ use crate::speech::{SpeechReply, SpeechRequest};
 pub use book::PostgresBook;
 pub use book::{Book, BookError, BookFuture, Claim, FolderBook, Matter, PageSums};
 use cards::Cards;
+pub use credits::CreditSale;
+use credits::Credits;
 pub use earnings::{Earner, Earnings};
 use order::Order;
 pub use page::Standing;
@@ -68,6 +71,7 @@ pub struct Provider {
     order: Order,
     cards: Cards,
     voices: Voices,
+    credits: Credits,
     sealing: sealing::Sealing,
     /// Who is first in a session's line is so from admission until the reply is kept: one reply is made per turn, however many
     /// requests ask for it. Other sessions, and payments, do not wait.
@@ -92,6 +96,7 @@ impl Provider {
             order: Order::default(),
             cards: Cards::default(),
             voices: Voices::default(),
+            credits: Credits::default(),
             lines: Mutex::default(),
         }
     }

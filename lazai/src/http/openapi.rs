@@ -24,6 +24,7 @@ pub(super) enum Endpoint {
     Budget,
     CharacterAgent,
     CharacterCard,
+    Credits,
     Document,
     Embeddings,
     Health,
@@ -48,13 +49,13 @@ impl Server {
     pub fn endpoints(self) -> Vec<Endpoint> {
         use Endpoint::{Agent, AgentCard, CharacterAgent, CharacterCard, Mcp};
         use Endpoint::{
-            Budget, Document, Embeddings, Health, Model, Models, Payments, Releases, Reports, Sealed, Sessions, Speech,
-            Vouchers,
+            Budget, Credits, Document, Embeddings, Health, Model, Models, Payments, Releases, Reports, Sealed,
+            Sessions, Speech, Vouchers,
         };
         let own: &[Endpoint] = match self {
             Self::Node => &[
-                Models, Model, Embeddings, Speech, Payments, Sessions, Vouchers, Releases, Reports, Sealed, Health,
-                Document,
+                Models, Model, Embeddings, Speech, Payments, Sessions, Vouchers, Credits, Releases, Reports, Sealed,
+                Health, Document,
             ],
             Self::Proxy => &[Models, Model, Embeddings, Speech, Budget, Mcp, Document],
         };
@@ -163,7 +164,9 @@ impl Server {
             Endpoint::Sealed => vec![400, 404, 500],
             Endpoint::Reply(_) | Endpoint::Speech => vec![400, 402, 403, 409, 500, 502, 503],
             Endpoint::Sessions => vec![400, 403, 500, 503],
-            Endpoint::Vouchers | Endpoint::Releases | Endpoint::Reports => vec![400, 402, 403, 409, 500, 503],
+            Endpoint::Credits | Endpoint::Vouchers | Endpoint::Releases | Endpoint::Reports => {
+                vec![400, 402, 403, 409, 500, 503]
+            }
         };
         if endpoint.is_post() {
             all.extend([408, 413]);
@@ -216,6 +219,7 @@ impl Endpoint {
             Self::Budget => "/v1/lazai/budget",
             Self::CharacterAgent => "/a2a/{id}",
             Self::CharacterCard => "/a2a/{id}/.well-known/agent-card.json",
+            Self::Credits => crate::wire::credits::ORDERS,
             Self::Document => "/openapi.json",
             Self::Embeddings => "/v1/embeddings",
             Self::Health => "/health",
@@ -244,6 +248,7 @@ impl Endpoint {
             Self::Budget => "budget",
             Self::CharacterAgent => "a2aCharacter",
             Self::CharacterCard => "characterCard",
+            Self::Credits => "orderCredits",
             Self::Document => "openapi",
             Self::Embeddings => "createEmbedding",
             Self::Health => "health",
@@ -270,6 +275,9 @@ impl Endpoint {
             Self::Budget => "What is spent, reserved and left.",
             Self::CharacterAgent => "A message of an agent to this character (A2A, JSON-RPC).",
             Self::CharacterCard => "The agent card of a character (A2A).",
+            Self::Credits => {
+                "Orders credits in a session, blinded (RFC 9474), or collects those of an order that is paid: each pays a reply without telling by whom."
+            }
             Self::Document => "This document.",
             Self::Embeddings => "Embeds texts.",
             Self::Health => "Tells that the server answers.",
@@ -304,6 +312,7 @@ impl Endpoint {
             Self::AgentCard | Self::CharacterCard => None,
             Self::Agent | Self::CharacterAgent | Self::Mcp => Some("RpcRequest"),
             Self::Budget | Self::Document | Self::Health | Self::Model | Self::Models | Self::Payments => None,
+            Self::Credits => Some("CreditOrder"),
             Self::Embeddings => Some("EmbeddingRequest"),
             Self::Releases => Some("ReleaseRequest"),
             Self::Reply(Api::Chat) => Some("ChatRequest"),
@@ -330,6 +339,7 @@ impl Endpoint {
             Self::Mcp => of("RpcAnswer"),
             Self::AgentCard | Self::CharacterCard => of("AgentCard"),
             Self::Budget => of("Budget"),
+            Self::Credits => of("CreditDelivery"),
             Self::Document => (
                 "200",
                 json!({"description": "Done.", "content": {"application/json": {"schema": {"type": "object"}}}}),

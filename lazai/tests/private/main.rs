@@ -3,6 +3,7 @@
 //! who asks than the relay's address. A stand-in speaks for the model; ledger, nodes, sockets, proxy and relay are the real ones.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::arithmetic_side_effects, missing_docs)]
 
+mod credits;
 #[path = "../logs/gossip.rs"]
 #[allow(dead_code, reason = "the logs' test uses all of it")]
 mod gossip;

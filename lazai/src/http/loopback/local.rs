@@ -46,7 +46,7 @@ pub(super) fn router(proxy: &Loopback) -> Router {
             Endpoint::Mcp => post(agents::mcp),
             // A node's own.
             Endpoint::Health | Endpoint::Payments | Endpoint::Releases | Endpoint::Reports => return router,
-            Endpoint::Sealed | Endpoint::Sessions | Endpoint::Vouchers => return router,
+            Endpoint::Credits | Endpoint::Sealed | Endpoint::Sessions | Endpoint::Vouchers => return router,
         };
         router.route(endpoint.path(), answer)
     });

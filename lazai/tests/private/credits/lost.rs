@@ -1,0 +1,178 @@
+//! Purchases that break off at every step, and go on: nothing is paid twice, no credit is lost.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use lazai::conversation::Conversation;
+use lazai::credits::{CreditDelivery, CreditNode, CreditOrder, CreditRequest, SignedCreditTerms};
+use lazai::node::{ChatReply, ChatRequest, Node, NodeError, NodeFuture, SignedVoucher};
+use lazai::provider::Provider;
+use lazai::settle::session::SessionPayment;
+use lazai_core::Amount;
+use pollster::block_on;
+
+use super::super::stage::Stage;
+use super::{PRICE, free, purse, sale, seller, terms_of};
+
+/// A line that breaks at a call: before it is heard, or before it is answered.
+struct Breaking<'n> {
+    node: &'n Provider,
+    calls: AtomicUsize,
+    at: usize,
+    heard: bool,
+}
+
+impl Breaking<'_> {
+    async fn through<T>(&self, call: NodeFuture<'_, T>) -> Result<T, NodeError> {
+        let breaks = self.calls.fetch_add(1, Ordering::SeqCst) == self.at;
+        let lost = || NodeError::Transport { reason: "the line broke".into() };
+        if breaks && !self.heard {
+            return Err(lost());
+        }
+        let answered = call.await;
+        if breaks { Err(lost()) } else { answered }
+    }
+}
+
+impl Node for Breaking<'_> {
+    fn chat<'a>(
+        &'a self,
+        request: &'a ChatRequest,
+        on_text: &'a mut (dyn FnMut(&str) + Send),
+    ) -> NodeFuture<'a, ChatReply> {
+        Box::pin(self.through(self.node.chat(request, on_text)))
+    }
+    fn pay<'a>(&'a self, voucher: &'a SignedVoucher) -> NodeFuture<'a, ()> {
+        Box::pin(self.through(self.node.pay(voucher)))
+    }
+}
+
+impl CreditNode for Breaking<'_> {
+    fn credit_terms<'a>(&'a self, model: &'a str) -> NodeFuture<'a, Vec<SignedCreditTerms>> {
+        self.node.credit_terms(model)
+    }
+    fn order_credits<'a>(&'a self, order: &'a CreditOrder) -> NodeFuture<'a, CreditDelivery> {
+        Box::pin(self.through(self.node.order_credits(order)))
+    }
+    fn chat_by_credit<'a>(
+        &'a self,
+        request: &'a CreditRequest,
+        on_text: &'a mut (dyn FnMut(&str) + Send),
+    ) -> NodeFuture<'a, ChatReply> {
+        Box::pin(self.through(self.node.chat_by_credit(request, on_text)))
+    }
+}
+
+/// The same node, started anew on its folder.
+fn again(stage: &Stage) -> super::Node {
+    stage.node_with("node", |provider| provider.with_credits(sale()))
+}
+
+#[test]
+fn a_purchase_that_breaks_off_anywhere_goes_on_and_is_paid_once() {
+    let stage = Stage::new();
+    let offer = block_on(seller(&stage, "node").provider.offer(&super::super::market::terms(3_000), u64::MAX)).unwrap();
+    let consumer = stage.consumer();
+    let talk = consumer.talker();
+    let mut nonce = 0;
+    // Ordered, paid, collected: three calls.
+    for at in 0..3 {
+        for heard in [false, true] {
+            // The consumer comes back with the conversation as it was then, or as it was before.
+            for old in [false, true] {
+                nonce += 1;
+                let deposit = SessionPayment::Deposit(Amount::from_base_units(20_000));
+                let mut conversation = block_on(consumer.open(nonce, &offer, deposit)).unwrap();
+                let before = conversation.clone();
+                let purse = purse(&stage, &format!("{nonce}"));
+                let now_s = stage.hand.now_s();
+                let node = again(&stage).provider;
+                let terms = terms_of(&*node).remove(0);
+                let breaking = Breaking { node: &node, calls: AtomicUsize::new(0), at, heard };
+                let broken = block_on(talk.buy_credits(&mut conversation, &breaking, &purse, &terms, 4, now_s));
+                assert!(broken.is_err_and(|error| error.to_string().contains("the line broke")));
+                assert_eq!((free(&purse), purse.sums().unwrap()[0].ordered), (0, 4));
+
+                // Both begin anew; the order may be for another number, and under no terms at all: the old one is finished.
+                let node = again(&stage).provider;
+                let kept: Conversation = serde_json::from_value(serde_json::json!(conversation)).unwrap();
+                conversation = if old { before } else { kept };
+                let count = block_on(talk.buy_credits(&mut conversation, &*node, &purse, &terms, 9, now_s)).unwrap();
+                assert_eq!((count, free(&purse), purse.sums().unwrap()[0].ordered), (4, 4, 0), "{at} {heard} {old}");
+                let standing = block_on(node.standing(conversation.session)).unwrap();
+                assert_eq!(standing.owed.base_units(), 4 * PRICE, "once");
+                assert_eq!((standing.promised(), standing.turn), (standing.owed, 1));
+            }
+        }
+    }
+}
+
+#[test]
+fn an_order_is_collected_long_after_and_another_in_its_place_is_refused() {
+    let stage = Stage::new();
+    let node = seller(&stage, "node").provider;
+    let offer = block_on(node.offer(&super::super::market::terms(3_000), u64::MAX)).unwrap();
+    let (consumer, purse) = (stage.consumer(), purse(&stage, "purse"));
+    let deposit = SessionPayment::Deposit(Amount::from_base_units(20_000));
+    let mut conversation = block_on(consumer.open(1, &offer, deposit)).unwrap();
+    let terms = terms_of(&*node).remove(0);
+    let watching = Watching::default();
+    let seen = Both { node: &node, watching: &watching };
+    block_on(consumer.talker().buy_credits(&mut conversation, &seen, &purse, &terms, 3, stage.hand.now_s())).unwrap();
+    let order = watching.0.lock().unwrap().clone().unwrap();
+    // The session went on and the node was started anew: the same order has the same answer.
+    block_on(consumer.say(&mut conversation, &*node, "Speak: on", &mut |_| {})).unwrap();
+    let first = block_on(node.order_credits(&order)).unwrap();
+    let node = again(&stage).provider;
+    assert_eq!(block_on(node.order_credits(&order)).unwrap(), first);
+    assert_eq!(first.signatures.len(), 3);
+    // Others with its turn, or its signature, are none.
+    let mut other = order.clone();
+    other.blinded.swap(0, 1);
+    assert_eq!(block_on(node.order_credits(&other)).unwrap_err().code(), "node.market");
+    let mut late = order.clone();
+    late.turn = 2;
+    assert_eq!(block_on(node.order_credits(&late)).unwrap_err().code(), "node.market");
+    // Past the sale, it is still collected; past the credits' time, never.
+    stage.hand.forward(super::PERIOD_S);
+    assert_eq!(block_on(node.order_credits(&order)).unwrap(), first);
+    stage.hand.forward(super::PERIOD_S + 1);
+    assert_eq!(block_on(node.order_credits(&order)).unwrap_err().code(), "node.credit");
+}
+
+#[derive(Default)]
+struct Watching(std::sync::Mutex<Option<CreditOrder>>);
+
+struct Both<'n> {
+    node: &'n Provider,
+    watching: &'n Watching,
+}
+
+impl Node for Both<'_> {
+    fn chat<'a>(
+        &'a self,
+        request: &'a ChatRequest,
+        on_text: &'a mut (dyn FnMut(&str) + Send),
+    ) -> NodeFuture<'a, ChatReply> {
+        self.node.chat(request, on_text)
+    }
+    fn pay<'a>(&'a self, voucher: &'a SignedVoucher) -> NodeFuture<'a, ()> {
+        self.node.pay(voucher)
+    }
+}
+
+impl CreditNode for Both<'_> {
+    fn credit_terms<'a>(&'a self, model: &'a str) -> NodeFuture<'a, Vec<SignedCreditTerms>> {
+        self.node.credit_terms(model)
+    }
+    fn order_credits<'a>(&'a self, order: &'a CreditOrder) -> NodeFuture<'a, CreditDelivery> {
+        *self.watching.0.lock().unwrap() = Some(order.clone());
+        self.node.order_credits(order)
+    }
+    fn chat_by_credit<'a>(
+        &'a self,
+        request: &'a CreditRequest,
+        on_text: &'a mut (dyn FnMut(&str) + Send),
+    ) -> NodeFuture<'a, ChatReply> {
+        self.node.chat_by_credit(request, on_text)
+    }
+}
