@@ -24,7 +24,7 @@ pub enum BlindError {
     #[error("it is no RSASSA-PSS key of 2048 bits with SHA-384")]
     Key,
     /// No number below the modulus, of the modulus' length.
-    #[error("it is no blinded message or blind signature of {BLIND_BYTES} bytes below the key's modulus")]
+    #[error("it is no blinded message or blind signature of 256 bytes below the key's modulus")]
     Message,
     /// The signature is not by this key, over this number.
     #[error("the signature is not by the node's key for credits")]

@@ -48,7 +48,7 @@ pub enum PurseError {
         source: std::io::Error,
     },
     /// It is no purse, or one of a later version.
-    #[error("{path}: it is no purse of version {VERSION}: {reason}")]
+    #[error("{path}: it is no purse of version 1: {reason}")]
     NotPurse {
         /// The file.
         path: PathBuf,

@@ -14,6 +14,7 @@ use lazai::credits::{CreditNode, CreditTalker, Purse, SignedCreditTerms};
 use lazai::http::{HttpNode, Sealing};
 use lazai::node::ReplySettings;
 use lazai::provider::{CreditSale, Provider};
+use lazai::settle::ledger::Clock as _;
 use lazai_core::message::{Message, Role};
 use lazai_core::{Amount, Asset, ClassId, VersionNumber};
 use pollster::block_on;

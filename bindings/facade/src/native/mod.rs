@@ -77,6 +77,7 @@ passed_on! {
     lazai::core::pov::PovError,
     lazai::core::prepare::PrepareError,
     lazai::creator::CreatorError,
+    lazai::credits::PurseError,
     lazai::exex::ExExError,
     lazai::lora::GenerateError,
     lazai::lora::ModelError,

@@ -7,6 +7,7 @@ use lazai::credits::{Credit, CreditDelivery, CreditNode, CreditOrder, CreditRequ
 use lazai::http::{HttpNode, Relay};
 use lazai::node::{ChatReply, ChatRequest, Node, NodeFuture, ReplySettings, SignedVoucher};
 use lazai::provider::Provider;
+use lazai::settle::ledger::Clock as _;
 use lazai::wire::sealed::GATEWAY;
 use lazai_core::TypedData as _;
 use pollster::block_on;

@@ -6,6 +6,7 @@ use lazai::conversation::Conversation;
 use lazai::credits::{CreditDelivery, CreditNode, CreditOrder, CreditRequest, SignedCreditTerms};
 use lazai::node::{ChatReply, ChatRequest, Node, NodeError, NodeFuture, SignedVoucher};
 use lazai::provider::Provider;
+use lazai::settle::ledger::Clock as _;
 use lazai::settle::session::SessionPayment;
 use lazai_core::Amount;
 use pollster::block_on;
