@@ -62,6 +62,12 @@ MESSAGES = {
         "uint32 completionCeiling,bytes publicKey,uint64 soldUntil,uint64 validUntil",
         [NODE, 7, 2, "0x" + "44" * 20, MAX, 4096, 512, "0x" + "3082" * 173, 2**63, 2**64 - 1],
     ),
+    "MeasuredVersion": (
+        "VersionMetadata version,bytes32 voiceBase,bytes32 voice,uint32 heldOutRecords,uint64 heldOutTokens,uint64 baseLoss,"
+        "uint64 promptedLoss,uint64 tunedLoss",
+        [dict(zip((field.split(" ")[1] for field in VERSION.split(",")), VERSION_VALUES)), "0x" + "e5" * 32,
+         "0x" + "f6" * 32, 2**32 - 1, 2**64 - 1, 4_000_000, 3_500_000, 2**63],
+    ),
     "Offer": (
         "address node,uint64 class,uint32 version,address asset,uint128 promptPrice,uint128 completionPrice,"
         "uint32 promptCeiling,uint32 completionCeiling,uint64 sessionSeconds,uint64 validUntil,uint128 minDeposit,"

@@ -173,6 +173,7 @@ impl Stage {
             base: BaseInfo { name: "base".into(), digest: sha256(b"base"), licence: "MIT".into() },
             adapter_digest: sha256(b"adapter"),
             voice: Some(VoiceInfo { base_digest: sha256(b"base voice"), adapter_digest: sha256(b"voice") }),
+            quality: None,
             record_digest: record,
             submission: id,
             exex: signer(EXEX).address(),

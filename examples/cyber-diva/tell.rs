@@ -79,6 +79,9 @@ pub fn dat(tale: &mut Tale, home: &Home, minted: &Minted) {
             token.shares, token.value
         ));
     }
+    if let Some(quality) = &minted.record.quality {
+        tale.say(format!("the token says of the model: {}", quality.in_words()));
+    }
     let ids: Vec<TokenId> = tokens.iter().map(|(id, _)| *id).collect();
     let version = market.class(minted.class).and_then(|c| c.version(minted.version));
     tale.note(
@@ -88,6 +91,7 @@ pub fn dat(tale: &mut Tale, home: &Home, minted: &Minted) {
             "token_ids": ids,
             "adapter_digest": minted.record.adapter_digest,
             "base_digest": minted.record.base_digest,
+            "quality": minted.record.quality,
             "endpoints": version.map(|v| v.metadata.endpoints.clone()),
         }),
     );

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use lazai::core::message::Message;
 use lazai::lora::evaluate::Example;
+use lazai::lora::train::LossJob;
 use lazai::lora::{Candle, TrainError, Trainer};
 use lazai::models::example;
 
@@ -14,7 +15,8 @@ use lazai::models::example;
 pub fn perplexity_of(model: &Candle, adapter: Option<&Path>, dialogues: &[Vec<Message>]) -> Result<f64, TrainError> {
     let (tokenizer, template) = (model.base().tokenizer(), model.base().template());
     let examples = dialogues.iter().map(|messages| example(tokenizer, template, messages));
-    Ok(model.mean_loss(adapter, &examples.collect::<Result<Vec<Example>, _>>()?)?.exp())
+    let examples = examples.collect::<Result<Vec<Example>, _>>()?;
+    Ok(model.mean_loss(&LossJob { adapter, ..LossJob::bare(&examples) })?.exp())
 }
 
 /// The most memory that this process has had, in MB; `None` where the system does not say.

@@ -8,7 +8,7 @@ use anyhow::Context;
 use lazai::consumer::Consumer;
 use lazai::core::pov::{Dataset, PublicPart};
 use lazai::core::record::TrainConfig;
-use lazai::core::{Amount, Signer, SubmissionId};
+use lazai::core::{Amount, BasisPoints, Signer, SubmissionId};
 use lazai::creator::{Creator, Proved};
 use lazai::exex::{ExEx, MintTerms, Minted};
 use lazai::lora::Candle;
@@ -175,7 +175,9 @@ impl Stage {
     #[must_use]
     pub fn training(&self) -> TrainConfig {
         let config = TrainConfig { max_steps: Some(self.steps), ..TrainConfig::default() };
-        if self.steps > 1 { config } else { TrainConfig { block_tokens: 128, warmup_steps: 0, ..config } }
+        // Of thirteen records, a tenth is one.
+        let held_out = BasisPoints::new(1_000).unwrap_or(config.held_out);
+        if self.steps > 1 { config } else { TrainConfig { block_tokens: 128, warmup_steps: 0, held_out, ..config } }
     }
 
     /// What is said of the model beside its files.

@@ -3,7 +3,7 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,10 +13,7 @@ use serde_json::Value;
 const KILLS: u32 = 10;
 
 fn demo(home: &Path) -> Child {
-    // Examples are built beside the tests, one folder up.
-    let program: PathBuf = std::env::current_exe().unwrap().parent().unwrap().join("../examples/cyber-diva");
-    assert!(program.is_file(), "{}: the demo is not built; run the tests of the whole package", program.display());
-    Command::new(program)
+    Command::new(env!("CARGO_BIN_EXE_cyber-diva"))
         .args(["--short", "--home"])
         .arg(home)
         .arg("--report")

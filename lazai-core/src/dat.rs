@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Address, Digest, SubmissionId};
+use crate::record::Quality;
 use crate::sign::{Encoder, TypedData};
 
 /// The model that an adapter is for.
@@ -85,6 +86,10 @@ pub struct VersionMetadata {
     /// The voice, if one was trained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub voice: Option<VoiceInfo>,
+    /// The losses on records that were held out, as the training record has them; `None` if none were. The ExEx's word, which whoever may read
+    /// the dataset can repeat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<Quality>,
     /// Digest of the signed training record.
     pub record_digest: Digest,
     /// The submission that the adapter was trained on.
@@ -99,16 +104,30 @@ pub struct VersionMetadata {
 
 impl VersionMetadata {
     /// The digest that the ledger holds: ERC-8028's `integrityHash`. It is the EIP-712 struct hash, which a contract can
-    /// compute too; with a voice, that of `VoicedVersion`.
+    /// compute too; with a voice, that of `VoicedVersion`; with held-out losses, that of `MeasuredVersion`.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        // Zeros are no voice, as on a chain.
+        // Zeros are no voice, and no records no measurement, as on a chain.
         let none = VoiceInfo { base_digest: Digest::ZERO, adapter_digest: Digest::ZERO };
-        match self.voice.filter(|voice| *voice != none) {
-            None => self.hash_struct(),
-            Some(voice) => VoicedVersion { version: self, voice }.hash_struct(),
+        let voice = self.voice.filter(|voice| *voice != none);
+        match (self.quality.filter(|quality| quality.records != 0), voice) {
+            (Some(quality), voice) => {
+                MeasuredVersion { version: self, voice: voice.unwrap_or(none), quality }.hash_struct()
+            }
+            (None, Some(voice)) => VoicedVersion { version: self, voice }.hash_struct(),
+            (None, None) => self.hash_struct(),
         }
     }
+}
+
+/// The type of a version's metadata, as EIP-712 writes it: by itself, and behind the structs around it.
+macro_rules! version_type {
+    () => {
+        "VersionMetadata(string character,string baseName,bytes32 baseDigest,string baseLicence,\
+         bytes32 adapter,bytes32 record,bytes32 submission,address exex,uint8 rating,\
+         uint8 minimumAge,uint8 payment,string consent,string reportContact,\
+         string[] endpoints)"
+    };
 }
 
 /// A version with a voice. A struct around the other, so that versions without one keep their digests.
@@ -117,12 +136,16 @@ struct VoicedVersion<'a> {
     voice: VoiceInfo,
 }
 
+/// A version with held-out losses, and a voice or zeros. A struct around the other, for the same reason.
+struct MeasuredVersion<'a> {
+    version: &'a VersionMetadata,
+    voice: VoiceInfo,
+    quality: Quality,
+}
+
 impl TypedData for VoicedVersion<'_> {
-    const TYPE: &'static str = "VoicedVersion(VersionMetadata version,bytes32 voiceBase,bytes32 voice)\
-                                VersionMetadata(string character,string baseName,bytes32 baseDigest,string baseLicence,\
-                                bytes32 adapter,bytes32 record,bytes32 submission,address exex,uint8 rating,\
-                                uint8 minimumAge,uint8 payment,string consent,string reportContact,\
-                                string[] endpoints)";
+    const TYPE: &'static str =
+        concat!("VoicedVersion(VersionMetadata version,bytes32 voiceBase,bytes32 voice)", version_type!());
 
     fn encode(&self, out: &mut Encoder) {
         out.bytes32(self.version.hash_struct());
@@ -131,11 +154,28 @@ impl TypedData for VoicedVersion<'_> {
     }
 }
 
+impl TypedData for MeasuredVersion<'_> {
+    const TYPE: &'static str = concat!(
+        "MeasuredVersion(VersionMetadata version,bytes32 voiceBase,bytes32 voice,uint32 heldOutRecords,",
+        "uint64 heldOutTokens,uint64 baseLoss,uint64 promptedLoss,uint64 tunedLoss)",
+        version_type!()
+    );
+
+    fn encode(&self, out: &mut Encoder) {
+        let Quality { records, tokens, base_micronats, prompted_micronats, tuned_micronats } = self.quality;
+        out.bytes32(self.version.hash_struct());
+        out.bytes32(self.voice.base_digest);
+        out.bytes32(self.voice.adapter_digest);
+        out.uint(records.into());
+        // A model that is never surprised has no loss behind a card either way.
+        for number in [tokens, base_micronats, prompted_micronats.unwrap_or(0), tuned_micronats] {
+            out.uint(number.into());
+        }
+    }
+}
+
 impl TypedData for VersionMetadata {
-    const TYPE: &'static str = "VersionMetadata(string character,string baseName,bytes32 baseDigest,string baseLicence,\
-                                bytes32 adapter,bytes32 record,bytes32 submission,address exex,uint8 rating,\
-                                uint8 minimumAge,uint8 payment,string consent,string reportContact,\
-                                string[] endpoints)";
+    const TYPE: &'static str = version_type!();
 
     fn encode(&self, out: &mut Encoder) {
         out.string(&self.character);

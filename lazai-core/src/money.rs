@@ -245,6 +245,8 @@ pub struct BasisPoints(u16);
 impl BasisPoints {
     /// Nothing.
     pub const ZERO: Self = Self(0);
+    /// A twentieth.
+    pub const FIVE_PERCENT: Self = Self(500);
     /// The whole: 10,000.
     pub const WHOLE: Self = Self(10_000);
 

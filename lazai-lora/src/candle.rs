@@ -10,11 +10,11 @@ use lazai_core::seal::AtRest;
 
 use crate::About;
 use crate::adapter::Adapter;
-use crate::base::BaseModel;
+use crate::base::{BaseModel, tokenize_opening};
 use crate::error::{GenerateError, Result, TrainError};
-use crate::evaluate::{Example, mean_loss};
+use crate::evaluate::mean_loss_after;
 use crate::generate::{GenerateJob, Generation, Generator, Grammars, generate_with, prompt_tokens};
-use crate::train::{Replay, ReplayJob, TrainJob, TrainProgress, TrainedFiles, Trainer, replay, train};
+use crate::train::{LossJob, Replay, ReplayJob, TrainJob, TrainProgress, TrainedFiles, Trainer, replay, train};
 
 /// The trainer and generator of this crate: a base model in memory, on the processor or a card.
 ///
@@ -91,9 +91,11 @@ impl Trainer for Candle {
         replay(&self.base, record, software, data, checkpoints, steps.clone(), tolerance_ppm)
     }
 
-    fn mean_loss(&self, adapter: Option<&Path>, examples: &[Example]) -> Result<f64, TrainError> {
-        let adapter = adapter.map(|folder| Adapter::load(folder, &self.base)).transpose()?;
-        mean_loss(&self.base, adapter.as_ref(), examples)
+    fn mean_loss(&self, job: &LossJob<'_>) -> Result<f64, TrainError> {
+        let adapter = job.adapter.map(|folder| Adapter::load_at(folder, &self.base, job.at_rest)).transpose()?;
+        let opening = |system| tokenize_opening(self.base.tokenizer(), self.base.template(), system);
+        let before = job.system.map(opening).transpose()?.unwrap_or_default();
+        mean_loss_after(&self.base, adapter.as_ref(), &before, job.examples)
     }
 }
 

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use lazai_core::dat::{AccessPolicy, BaseInfo, Payment, Rating, VersionMetadata, VoiceInfo};
-use lazai_core::record::RecordClaim;
+use lazai_core::record::{Quality, RecordClaim};
 use lazai_core::seal::SealedKey;
 use lazai_core::sign::signing_digest;
 use lazai_core::*;
@@ -49,7 +49,7 @@ fn everything_that_is_signed_agrees_with_eth_account() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/eip712.json");
     let vectors: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     // `SealTerms` and `CreditOrder` are checked where they are, in `lazai`.
-    assert_eq!(vectors["vectors"].as_array().unwrap().len(), 17);
+    assert_eq!(vectors["vectors"].as_array().unwrap().len(), 18);
     let (id, node) = ([0xa1; 32], Address::from_bytes([0x33; 20]));
     let (submission, session) = (SubmissionId::from_bytes(id), SessionId::from_bytes(id));
     let (class, version) = (ClassId(7), VersionNumber(2));
@@ -113,6 +113,7 @@ fn everything_that_is_signed_agrees_with_eth_account() {
         base: BaseInfo { name: "SmolLM2".into(), digest: digest(0xb2), licence: "Apache-2.0".into() },
         adapter_digest: digest(0xc3),
         voice: None,
+        quality: None,
         record_digest: digest(0xd4),
         submission,
         exex: node,
@@ -133,6 +134,19 @@ fn everything_that_is_signed_agrees_with_eth_account() {
     let with = |voice| VersionMetadata { voice, ..metadata.clone() }.digest();
     assert_eq!(with(voice(0xe5, 0xf6)).to_string(), voiced["structHash"].as_str().unwrap());
     assert_eq!(with(voice(0, 0)), metadata.digest(), "zeros are no voice, as on a chain");
+    let quality = Quality {
+        records: u32::MAX,
+        tokens: u64::MAX,
+        base_micronats: 4_000_000,
+        prompted_micronats: Some(3_500_000),
+        tuned_micronats: 1 << 63,
+    };
+    let of_type = |v: &&Value| v["type"].as_str().unwrap().starts_with("MeasuredVersion(");
+    let measured = vectors["vectors"].as_array().unwrap().iter().find(of_type).unwrap();
+    let with = |voice, quality| VersionMetadata { voice, quality: Some(quality), ..metadata.clone() }.digest();
+    assert_eq!(with(voice(0xe5, 0xf6), quality).to_string(), measured["structHash"].as_str().unwrap());
+    assert_eq!(with(None, Quality { records: 0, ..quality }), metadata.digest(), "no records are no measurement");
+    assert_ne!(with(None, quality), with(voice(0xe5, 0xf6), quality));
     let share = |tokens, root| ContributorShare {
         contributor: node,
         tokens,

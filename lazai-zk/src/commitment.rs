@@ -27,7 +27,6 @@ pub const MAX_VOCAB_SIZE: u32 = 1 << 18;
 /// The start of the chain over contributors.
 pub(crate) const TABLE_START: HashOut = HashOut([1, 0, 0, 0]);
 /// The start of the chain over sorted keys.
-#[cfg(feature = "plonky2")]
 pub(crate) const SORTED_START: HashOut = HashOut([2, 0, 0, 0]);
 /// Lanes of a leaf's block that are the record's own.
 pub(crate) const LEAF_LANES: usize = 7;

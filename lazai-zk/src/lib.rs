@@ -73,11 +73,14 @@
 //! | copies, joins and the outer proof | 89 | 89 | 89 |
 //! | lookups, three challenges | 122 | 122 | 122 |
 //! | lookups, two challenges: the key of version 2 | 81 | 81 | 81 |
+//! | a STARK of a whole dataset | 100 | 58 | 45 |
 //!
 //! Take the weakest for the whole: 87 bits conjectured (81 under the key of version 2), 57 proven. All of it rests on Poseidon of
 //! width 12: transcript, Merkle trees and the commitment. Its digests have 256 bits, and generic collisions cost 2^128; by the analysis of
 //! Bariant, Bouvier, Leurent and Perrin (2022), plonky2's authors put this instance at **about 95 bits**. The comparison of keys is
 //! over the 128-bit extension: 2^-100 for 2^24 records.
+//!
+//! A proof that is one STARK ([`StarkVerifier`]) stands alone on its last line and on SHA-256; Poseidon is in its rules, for the commitment.
 //!
 //! The chain of a record ([`poseidon::absorb`]) is a sponge whose output is its whole inner state, without feed-forward: preimages
 //! are found by meeting in the middle at the cost of collisions. That is enough under salts of 192 bits; do not use it where
@@ -94,12 +97,18 @@
 //! | [`source`] | datasets in memory or on disk, committed to in one pass |
 //! | [`opening`] | one record, prompt or contributor shown without the others |
 //! | [`proof`], [`key`], [`verifier`] | bytes, the pinned key, and the verifier: plain Rust |
+//! | `whole` | proofs that are one STARK: their layout and [their verifier](StarkVerifier), plain Rust |
+//! | `p3` (feature) | [their prover](StarkProver), on plain stable: the only place that names Plonky3 |
 //! | `plonky2` (feature) | circuits and prover: the only place that names plonky2 |
 
+#[cfg_attr(not(feature = "plonky2"), allow(dead_code, reason = "plonky2 has shapes and states of its own"))]
+mod chunk;
 pub mod commitment;
 mod field;
 pub mod key;
 pub mod opening;
+#[cfg(feature = "p3")]
+mod p3;
 #[cfg(feature = "plonky2")]
 mod plonky2;
 pub mod poseidon;
@@ -107,7 +116,10 @@ pub mod proof;
 pub mod source;
 pub mod statement;
 pub mod verifier;
+mod whole;
 
+#[cfg(feature = "p3")]
+pub use crate::p3::{StarkError, StarkProver};
 #[cfg(feature = "plonky2")]
 pub use crate::plonky2::{Keys, Plonky2Verifier, ProveError, ProveProgress, ProveStage, Prover, build_keys};
 pub use key::VerifierKey;
@@ -115,3 +127,4 @@ pub use proof::Proof;
 pub use source::{CommitError, Commitment, RecordSource};
 pub use statement::{Binding, Share, Statement, StatementError};
 pub use verifier::{Verifier, VerifyError, verifier_key_digest};
+pub use whole::StarkVerifier;

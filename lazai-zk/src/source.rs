@@ -144,7 +144,7 @@ pub struct Commitment {
     /// The root over them.
     pub root: HashOut,
     /// First element of each content's digest, sorted.
-    #[cfg_attr(not(feature = "plonky2"), expect(dead_code, reason = "only proving needs them"))]
+    #[cfg_attr(not(any(feature = "p3", feature = "plonky2")), expect(dead_code, reason = "only proving needs them"))]
     pub(crate) keys: Vec<u64>,
     /// Permutations that a proof goes through.
     pub(crate) rows: usize,

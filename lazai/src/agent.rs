@@ -112,6 +112,7 @@ mod tests {
             base: BaseInfo { name: "base".into(), digest: Digest::ZERO, licence: "Apache-2.0".into() },
             adapter_digest: Digest::from_bytes([1; 32]),
             voice: None,
+            quality: None,
             record_digest: Digest::ZERO,
             submission: SubmissionId::ZERO,
             exex: Address::ZERO,

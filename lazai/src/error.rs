@@ -16,6 +16,7 @@ use lazai_zk::statement::StatementError;
 use crate::account::SendError;
 use crate::consumer::ConsumerError;
 use crate::creator::CreatorError;
+use crate::enclave::{NotAttested, NotQuote};
 use crate::memory::MemoryError;
 use crate::node::NodeError;
 use crate::provenance::CollectError;
@@ -125,6 +126,12 @@ codes! {
     CollectError {
         Self::Words(_) => "provenance.words",
         _ => "provenance.unreadable",
+    }
+    NotAttested {
+        _ => "node.not_attested",
+    }
+    NotQuote {
+        _ => "json.malformed",
     }
     lazai_zk::CommitError {
         Self::Pov(error) => Coded::code(error),
@@ -307,6 +314,8 @@ impl Coded for RecheckError {
             Self::Malformed { .. } => "json.malformed".into(),
             Self::OtherBase { .. } => "model".into(),
             Self::Signature { .. } => "consumer.receipt_signature".into(),
+            #[cfg(feature = "train")]
+            Self::Train(error) => Coded::code(error),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod jobs;
 mod keeping;
+mod quality;
 mod refusal;
 mod training;
 #[cfg(feature = "voice")]
@@ -30,6 +31,7 @@ use crate::store::{MAX_CIPHERTEXT_BYTES, MAX_STATEMENT_BYTES, Store, StoreError}
 
 use jobs::Jobs;
 pub use jobs::{Job, JobState};
+pub use quality::Parts;
 pub use refusal::RefusalReason;
 use refusal::check;
 pub use training::{Trained, Training, examples};
@@ -215,7 +217,7 @@ impl ExEx {
         let statement = self.store.get(submission.statement, MAX_STATEMENT_BYTES).await?;
         let statement = Statement::from_bytes(&statement).map_err(RefusalReason::from)?;
         check(&dataset, &submission, &statement, trainer.about().tokenizer_digest)?;
-        Ok(Training::new(self.clone(), id, dataset, trainer))
+        Ok(Training::new(self.clone(), id, (dataset, submission.root), trainer))
     }
 
     fn submission(&self, id: SubmissionId) -> Result<Submission, ExExError> {
@@ -268,7 +270,7 @@ impl ExEx {
     /// # Errors
     /// [`ExExError`].
     pub async fn mint(&self, trained: &Trained, terms: MintTerms) -> Result<Minted, ExExError> {
-        let Trained { submission: id, about, lora, config, files, voice, kept } = trained;
+        let Trained { submission: id, about, lora, config, files, quality, voice, kept } = trained;
         let id = *id;
         let submission = self.submission(id)?;
         self.check_confirmed(id)?;
@@ -289,6 +291,7 @@ impl ExEx {
             adapter_digest: files.adapter_digest,
             states: files.states.clone(),
             evaluations: files.evaluations.clone(),
+            quality: *quality,
             prompt: public.prompt.as_ref().map(|prompt| prompt.recipe.clone()).unwrap_or_default(),
             voice: voice.clone(),
             device: about.device.clone(),
@@ -310,6 +313,7 @@ impl ExEx {
                 .voice
                 .as_ref()
                 .map(|voice| VoiceInfo { base_digest: voice.base_digest, adapter_digest: voice.adapter_digest }),
+            quality: record.quality,
             record_digest,
             submission: id,
             exex: self.account.address(),

@@ -41,6 +41,7 @@ pub mod creator;
 #[cfg(feature = "credits")]
 pub mod credits;
 pub mod dispute;
+pub mod enclave;
 mod error;
 #[cfg(feature = "train")]
 pub mod exex;

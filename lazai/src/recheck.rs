@@ -6,14 +6,21 @@
 //! one pass, and sees whether it was made as signed. Nodes that sign no trail, and consumers that read none, go on as before.
 //!
 //! Evidence has all words of the conversation: who gives it away, discloses them.
+//!
+//! A training record is repeated, too, by whoever may read the dataset (`RecordedTraining`, feature `train`): its steps, and its losses on records
+//! that were held out.
 
 mod evidence;
 #[cfg(feature = "models")]
 mod repeat;
+#[cfg(feature = "train")]
+mod training;
 
 pub use evidence::{EVIDENCE_FORMAT, MAX_EVIDENCE_BYTES, ReplyEvidence};
 #[cfg(feature = "models")]
 pub use repeat::recheck;
+#[cfg(feature = "train")]
+pub use training::{QualityRepeat, RecordedTraining};
 
 use std::path::PathBuf;
 
@@ -125,6 +132,10 @@ pub enum RecheckError {
         /// The reason.
         source: SignatureError,
     },
+    /// A training cannot be repeated here, or its record is not true.
+    #[cfg(feature = "train")]
+    #[error(transparent)]
+    Train(lazai_lora::TrainError),
 }
 
 /// Checks that a part of evidence has its expected value.

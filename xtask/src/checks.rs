@@ -28,7 +28,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Features with which everything is tested: proving is not a default of `lazai`.
-pub const FEATURES: &str = "lazai/evm,lazai/object-store-aws,lazai/object-store-azure,lazai/object-store-gcp,lazai/otel,lazai/postgres,lazai/zk,lazai-zk/plonky2";
+pub const FEATURES: &str = "lazai/conformance,lazai/evm,lazai/object-store-aws,lazai/object-store-azure,lazai/object-store-gcp,lazai/otel,lazai/postgres,lazai/quotes,lazai/zk,lazai-zk/p3,lazai-zk/plonky2";
 /// What a dependant may leave out: each must build alone.
 const FEATURE_SETS: &[(&str, &str)] = &[
     ("lazai", ""),
@@ -41,6 +41,7 @@ const FEATURE_SETS: &[(&str, &str)] = &[
     ("lazai-facade", ""),
     ("lazai", "object-store"),
     ("lazai", "otel"),
+    ("lazai", "quotes"),
     ("lazai", "zk"),
     ("lazai", "train"),
     ("lazai", "serve"),
@@ -48,6 +49,7 @@ const FEATURE_SETS: &[(&str, &str)] = &[
     ("lazai", "flac"),
     ("lazai-voice", ""),
     ("lazai-zk", ""),
+    ("lazai-zk", "p3"),
     ("lazai-zk", "plonky2"),
     ("lazai-settle", ""),
     ("lazai-settle", "evm"),

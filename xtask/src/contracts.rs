@@ -124,7 +124,7 @@ fn prepare() -> Result<()> {
             std::fs::copy(folder().join(name), packages.join(name))?;
         }
         let mut npm = Command::new("npm");
-        npm.args(["ci", "--no-audit", "--no-fund", "--loglevel", "error"]).current_dir(&packages);
+        npm.args(["ci", "--legacy-peer-deps", "--no-audit", "--no-fund", "--loglevel", "error"]).current_dir(&packages);
         run("contracts: compiler, node and libraries, once into the cache folder", &mut npm)?;
         std::fs::write(packages.join("complete"), "")?;
     }

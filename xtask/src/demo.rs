@@ -5,7 +5,6 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::served::program;
 use crate::shell::{self, cargo, target};
 use crate::{contracts, model};
 
@@ -26,7 +25,7 @@ pub fn run(args: &[&str]) -> Result<()> {
         }
     }
     let base = model::fetch(base)?;
-    shell::run("build", &mut cargo(&["build", "-p", "lazai-examples", "--example", "cyber-diva"]))?;
+    shell::run("build", &mut cargo(&["build", "-p", "lazai-examples", "--bin", "cyber-diva"]))?;
     play(&base, on_chain, short, fresh)
 }
 
@@ -38,7 +37,8 @@ pub fn play(base: &Path, on_chain: bool, short: bool, fresh: bool) -> Result<()>
         let _ = std::fs::remove_dir_all(&home);
     }
     let report = target().join("reports").join(if on_chain { "demo-evm.json" } else { "demo.json" });
-    let mut demo = Command::new(program("cyber-diva"));
+    let program = target().join("debug").join(format!("cyber-diva{}", std::env::consts::EXE_SUFFIX));
+    let mut demo = Command::new(program);
     demo.arg("--home").arg(&home).arg("--base").arg(base).arg("--report").arg(&report);
     demo.arg("--voice").arg(model::fetch_voice()?);
     if short {

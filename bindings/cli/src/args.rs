@@ -80,7 +80,7 @@ pub(crate) enum Verb {
     Memory(Memory),
     /// Searches the receipts of a proxy and of conversations, and checks each again.
     Receipts(Receipts),
-    /// Repeats a reply out of its evidence, on its base and its adapter, and tells whether the node made it as it signed.
+    /// Repeats a reply out of its evidence, or a training out of its record and dataset, and tells whether it was made as it was signed.
     Recheck(Recheck),
     /// Posts, takes back or shows a node's bond, which answers for its replies.
     Bond(Bond),

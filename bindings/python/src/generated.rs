@@ -38,12 +38,12 @@ impl BaseModel {
         free(py, || Ok(self.0.digest()))
     }
 
-    /// Fine-tunes it on a dataset, and writes the adapter in PEFT's files. After it was killed or cancelled, a run
+    /// Fine-tunes it on a dataset, but for the records that execution nodes hold out to measure (a twentieth of 20 and more), and writes the adapter in PEFT's files. After it was killed or cancelled, a run
     /// continues from its checkpoints in the folder.
     ///
     /// `on_progress` gets a `Progress` now and then, and cancels by `False`. An error that it raises is raised when the work has ended.
     ///
-    /// Errors: `file`, `pov.…`, `model`, `cancelled`.
+    /// Errors: `file`, `pov.…`, `zk.commitment`, `model`, `cancelled`.
     #[pyo3(signature = (dataset, settings, folder, on_progress=None))]
     fn train(
         &self,
@@ -1988,6 +1988,23 @@ fn recheck_reply(
     })
 }
 
+/// Repeats a training as its record says, on the dataset that it was made of, which its readers have: measures base and adapter on the records
+/// that were held out, and makes the first `steps` steps again (0 for none; more than there are for all, which takes as long as the training).
+/// It computes on all cores.
+///
+/// Errors: `consumer.receipt` if the record is of another dataset or adapter, `json.malformed`, `file`, `pov.…`, `model`.
+#[pyfunction]
+fn recheck_training(
+    py: Python<'_>,
+    record: PathText,
+    dataset: PathText,
+    base: PathText,
+    adapter: PathText,
+    steps: u32,
+) -> PyResult<facade::native::retraining::RecheckedTraining> {
+    free(py, || facade::native::retraining::recheck_training(record.0, dataset.0, base.0, adapter.0, steps))
+}
+
 /// Registers an agent whose file is at a URI: the sender owns it.
 ///
 /// Errors: `hex.…`.
@@ -2293,6 +2310,8 @@ pub(crate) mod _lazai {
     #[pymodule_export]
     use super::recheck_reply;
     #[pymodule_export]
+    use super::recheck_training;
+    #[pymodule_export]
     use super::register_agent_call;
     #[pymodule_export]
     use super::report_character;
@@ -2426,6 +2445,10 @@ pub(crate) mod _lazai {
     use lazai_facade::native::recheck::RecheckedReply;
     #[pymodule_export]
     use lazai_facade::native::recheck::RepeatOutcome;
+    #[pymodule_export]
+    use lazai_facade::native::retraining::QualityFacts;
+    #[pymodule_export]
+    use lazai_facade::native::retraining::RecheckedTraining;
     #[pymodule_export]
     use lazai_facade::native::roles::ExExContact;
     #[pymodule_export]

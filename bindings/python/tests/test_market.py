@@ -121,6 +121,16 @@ def test_what_was_minted_says_what_was_trained(scene, base):
     assert (dat.character, dat.submission, dat.access.rating) == ("Vesper Volt", submission, "teen")
     assert dat.adapter_digest == minted.adapter.digest == base.adapter(minted.adapter.folder).digest
     assert dat.base_digest == base.digest and dat.exex == people.exex.address and not dat.withdrawn
+    # Whoever has the dataset repeats what the record says, and a record that is not true does not hold.
+    dataset, folder = str(scene[0] / "set.pov"), minted.adapter.folder
+    again = lazai.recheck_training(minted.record, dataset, BASE, folder, 1)
+    assert again.holds and again.differing_step is None and "bit for bit" in again.says, again
+    assert again.quality == dat.quality and again.found is None
+    lying = json.loads(pathlib.Path(minted.record).read_text())
+    lying["loss_micronats"][0] += 1
+    path = scene[0] / "lying.json"
+    path.write_text(json.dumps(lying))
+    assert lazai.recheck_training(str(path), dataset, BASE, folder, 1).differing_step == 1
     (token,) = market.tokens(minted.class_id)
     assert token.owner == people.ada.address and token.shares == market.submission(submission).tokens
     refused("dat.unknown", market.dat, 99, 1)

@@ -100,6 +100,13 @@ struct VersionMetadata {
     // The base voice and the character's own; zeros if none was trained.
     bytes32 voiceBase;
     bytes32 voice;
+    // Mean losses on records that were held out, in millionths of a nat per token; zeros if none were.
+    uint32 heldOutRecords;
+    uint64 heldOutTokens;
+    uint64 baseLoss;
+    // Behind the published card; 0 without one.
+    uint64 promptedLoss;
+    uint64 tunedLoss;
     bytes32 record;
     bytes32 submission;
     address exex;

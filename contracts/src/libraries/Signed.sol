@@ -48,6 +48,10 @@ library Signed {
     bytes32 private constant VOICED_TYPEHASH = keccak256(
         "VoicedVersion(VersionMetadata version,bytes32 voiceBase,bytes32 voice)VersionMetadata(string character,string baseName,bytes32 baseDigest,string baseLicence,bytes32 adapter,bytes32 record,bytes32 submission,address exex,uint8 rating,uint8 minimumAge,uint8 payment,string consent,string reportContact,string[] endpoints)"
     );
+    // With losses on records that were held out, and a voice or zeros.
+    bytes32 private constant MEASURED_TYPEHASH = keccak256(
+        "MeasuredVersion(VersionMetadata version,bytes32 voiceBase,bytes32 voice,uint32 heldOutRecords,uint64 heldOutTokens,uint64 baseLoss,uint64 promptedLoss,uint64 tunedLoss)VersionMetadata(string character,string baseName,bytes32 baseDigest,string baseLicence,bytes32 adapter,bytes32 record,bytes32 submission,address exex,uint8 rating,uint8 minimumAge,uint8 payment,string consent,string reportContact,string[] endpoints)"
+    );
     bytes32 internal constant SESSION_TYPEHASH =
         keccak256("Session(bytes32 ledger,address payer,uint64 nonce,address consumer,bytes32 offer)");
     bytes32 internal constant VOUCHER_TYPEHASH =
@@ -139,6 +143,21 @@ library Signed {
             keccak256(abi.encodePacked(endpoints))
         );
         bytes32 plain = keccak256(bytes.concat(head, tail));
+        if (m.heldOutRecords != 0) {
+            return keccak256(
+                abi.encode(
+                    MEASURED_TYPEHASH,
+                    plain,
+                    m.voiceBase,
+                    m.voice,
+                    m.heldOutRecords,
+                    m.heldOutTokens,
+                    m.baseLoss,
+                    m.promptedLoss,
+                    m.tunedLoss
+                )
+            );
+        }
         if ((m.voiceBase | m.voice) == 0) return plain;
         return keccak256(abi.encode(VOICED_TYPEHASH, plain, m.voiceBase, m.voice));
     }

@@ -185,6 +185,8 @@ abstract contract Market is Check {
         (m.character, m.baseName, m.baseLicence) = ("Diva", "SmolLM2", "Apache-2.0");
         (m.baseDigest, m.adapter, m.record) = ("base", "adapter", "record");
         (m.voiceBase, m.voice) = ("base voice", "voice");
+        (m.heldOutRecords, m.heldOutTokens) = (7, 900);
+        (m.baseLoss, m.promptedLoss, m.tunedLoss) = (4_000_000, 3_500_000, 3_000_000);
         (m.submission, m.exex, m.rating, m.minimumAge) = (id, who(EXEX), 1, 13);
         (m.payment, m.consent, m.reportContact) = (payment, "all agreed", "mailto:report@example.org");
         m.endpoints = new string[](1);

@@ -47,6 +47,9 @@ macro_rules! refused {
     };
 }
 
+// Behind the macro that it uses.
+mod recorded;
+
 /// A request as the consumer's app would sign it, or as somebody else would.
 fn request(stage: &Stage, signer: &dyn Signer, session: SessionId, turn: u32, text: &str) -> ChatRequest {
     let messages = vec![Message::new(Role::User, text)];

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs::File;
+use std::io::BufReader;
 use std::sync::Arc;
 
 use candle_core::Device;
@@ -72,7 +73,8 @@ impl Gguf {
     pub(super) fn open(mut file: File) -> Result<Self> {
         use std::io::Seek;
         file.rewind().map_err(|e| ModelError::malformed("GGUF file", e))?;
-        let content = Content::read(&mut file).map_err(|e| ModelError::malformed("GGUF file", e))?;
+        // A vocabulary is a hundred thousand reads of a few bytes.
+        let content = Content::read(&mut BufReader::new(&file)).map_err(|e| ModelError::malformed("GGUF file", e))?;
         let family = family(&Metadata(&content))?;
         Ok(Self { content, file, family, permuted: None })
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use lazai_core::Digest;
 use lazai_core::record::{Evaluation, LoraConfig, StateDigest, TrainConfig, TrainingRecord};
+use lazai_core::seal::AtRest;
 
 use super::{Checkpoints, Data, Replay, TrainProgress};
 use crate::About;
@@ -61,6 +62,33 @@ pub struct ReplayJob<'a> {
     pub tolerance_ppm: u64,
 }
 
+/// A job: measure how well a model predicts the character's words in some dialogues.
+#[derive(Debug, Clone, Copy)]
+pub struct LossJob<'a> {
+    /// The dialogues.
+    pub examples: &'a [Example],
+    /// The system message that every dialogue goes on from, as in [`Data::system`].
+    pub system: Option<&'a str>,
+    /// The folder of the adapter, in PEFT's files; `None` for the bare base.
+    pub adapter: Option<&'a Path>,
+    /// How the adapter's weights are kept there.
+    pub at_rest: &'a AtRest,
+}
+
+impl<'a> LossJob<'a> {
+    /// The bare base, behind no system message.
+    #[must_use]
+    pub fn bare(examples: &'a [Example]) -> Self {
+        Self { examples, system: None, adapter: None, at_rest: &AtRest::Clear }
+    }
+
+    /// The base with the adapter in a folder that is in clear, behind no system message.
+    #[must_use]
+    pub fn tuned(adapter: &'a Path, examples: &'a [Example]) -> Self {
+        Self { adapter: Some(adapter), ..Self::bare(examples) }
+    }
+}
+
 /// Trains adapters of one base model. It computes on its caller's thread.
 pub trait Trainer: Send + Sync + std::fmt::Debug {
     /// Base model, device and machine.
@@ -86,10 +114,9 @@ pub trait Trainer: Send + Sync + std::fmt::Debug {
         Err(TrainError::Backend { backend: self.about().device.clone(), reason })
     }
 
-    /// Mean negative log-likelihood of the character's words in some dialogues, in nats per token: of the bare base, or with
-    /// the adapter in a folder of PEFT's files.
+    /// Mean negative log-likelihood of the character's words in some dialogues, in nats per token.
     ///
     /// # Errors
     /// [`TrainError`].
-    fn mean_loss(&self, adapter: Option<&Path>, examples: &[Example]) -> Result<f64, TrainError>;
+    fn mean_loss(&self, job: &LossJob<'_>) -> Result<f64, TrainError>;
 }

@@ -19,7 +19,7 @@ use crate::base::BaseModel;
 use crate::error::{Result, TrainError};
 use crate::evaluate::Example;
 pub use checkpoint::Checkpoints;
-pub use job::{ReplayJob, TrainJob, TrainedFiles, Trainer};
+pub use job::{LossJob, ReplayJob, TrainJob, TrainedFiles, Trainer};
 pub use pack::{PlannedStep, plan};
 pub use plot::loss_plot;
 pub use replay::{Agreement, Replay, TOLERANCE_PPM, replay};

@@ -18,6 +18,7 @@ fn record(base: &BaseModel, trained: &Trained, config: &TrainConfig) -> Training
         adapter_digest: digest(trained),
         states: trained.states.clone(),
         evaluations: trained.evaluations.clone(),
+        quality: None,
         prompt: String::new(),
         voice: None,
         device: base.compute().name().into(),

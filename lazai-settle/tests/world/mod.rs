@@ -171,6 +171,7 @@ impl World {
             base: BaseInfo { name: "base".into(), digest: sha256(b"base"), licence: "Apache-2.0".into() },
             adapter_digest: sha256(b"adapter"),
             voice: Some(VoiceInfo { base_digest: sha256(b"base voice"), adapter_digest: sha256(b"voice") }),
+            quality: None,
             record_digest: sha256(b"record"),
             submission: id,
             exex: address(EXEX),

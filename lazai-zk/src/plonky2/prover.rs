@@ -276,7 +276,7 @@ impl Prover {
         let data = VerifierCircuitData { verifier_only: key.clone(), common: self.setup.chunk.clone() };
         let proof = work.part(&format!("chunk-{number:04}"), &data, &expected, || {
             tracing::debug!(number, rows_log = shape.rows_log, "chunk");
-            let (columns, after) = trace.finish();
+            let (columns, after) = super::chunk::finish(trace);
             let inputs = [&before.0[..], &after.0, &shared].concat();
             let stark = prove_stark(shape, columns, &inputs);
             let stark = stark.map_err(unprovable("records"))?;

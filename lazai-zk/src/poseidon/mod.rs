@@ -90,6 +90,13 @@ pub(crate) fn permute(state: &mut [u64; WIDTH]) {
     permutation::permute(state);
 }
 
+/// The linear layer alone: of any words, to canonical ones.
+#[cfg(any(feature = "p3", feature = "plonky2"))]
+#[inline]
+pub(crate) fn linear_layer(lanes: &[u64; WIDTH]) -> [u64; WIDTH] {
+    permutation::linear_layer(lanes)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

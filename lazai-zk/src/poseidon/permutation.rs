@@ -225,6 +225,13 @@ fn mds(state: &[u64; WIDTH], next: &[u64; WIDTH]) -> [u64; WIDTH] {
     })
 }
 
+/// The linear layer without constants, canonical afterwards.
+#[cfg(any(feature = "p3", feature = "plonky2"))]
+#[inline]
+pub(super) fn linear_layer(state: &[u64; WIDTH]) -> [u64; WIDTH] {
+    mds(state, &[0; WIDTH]).map(|lane| if lane >= ORDER { lane - ORDER } else { lane })
+}
+
 /// The circulant matrix times a vector: transforms of length four over every third lane, and a convolution of length three of
 /// each of their coefficients, whose factors are small powers of two (as in winterfell and plonky2).
 #[inline(always)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lazai_core::record::{LoraConfig, TrainConfig};
 use lazai_lora::evaluate::Example;
-use lazai_lora::train::{Checkpoints, Data, TrainJob, TrainProgress, TrainedFiles};
+use lazai_lora::train::{Checkpoints, Data, LossJob, TrainJob, TrainProgress, TrainedFiles};
 use lazai_lora::{TrainError, Trainer};
 
 /// A trainer, what it may learn, and a folder of its own.
@@ -54,8 +54,11 @@ pub async fn training_leaves_an_adapter_and_a_loss_for_each_step(case: TrainerCa
     let trained = trained.expect("trained");
     assert_eq!((steps, trained.loss_micronats.len()), (vec![1, 2, 3], STEPS as usize));
     assert!(trained.tokens > 0 && is_adapter(&case.adapter("whole")));
-    let loss = case.trainer.mean_loss(Some(&case.adapter("whole")), &case.examples).expect("the adapter is measured");
-    let bare = case.trainer.mean_loss(None, &case.examples).expect("the bare base is measured");
+    let loss = case
+        .trainer
+        .mean_loss(&LossJob::tuned(&case.adapter("whole"), &case.examples))
+        .expect("the adapter is measured");
+    let bare = case.trainer.mean_loss(&LossJob::bare(&case.examples)).expect("the bare base is measured");
     assert!(loss.is_finite() && bare.is_finite() && loss < bare, "{loss} on what was learnt, {bare} before");
 }
 

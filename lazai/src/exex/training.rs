@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lazai_core::SubmissionId;
 use lazai_core::pov::Dataset;
-use lazai_core::record::{Kept, LoraConfig, TrainConfig, TrainingRecord, VoiceRecord};
+use lazai_core::record::{Kept, LoraConfig, Quality, TrainConfig, TrainingRecord, VoiceRecord};
+use lazai_core::{Digest, SubmissionId};
 use lazai_lora::evaluate::Example;
-use lazai_lora::train::{Data, Replay, TOLERANCE_PPM, TrainProgress};
+use lazai_lora::train::{Replay, TOLERANCE_PPM, TrainProgress};
 use lazai_lora::train::{ReplayJob, TrainJob, TrainedFiles};
 use lazai_lora::{About, Trainer};
 
-use super::{ExEx, ExExError, SOFTWARE};
+use super::{ExEx, ExExError, Parts, SOFTWARE};
 
 /// The interval at which training reads the ledger.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -21,6 +21,7 @@ pub struct Training {
     pub(super) exex: ExEx,
     pub(super) submission: SubmissionId,
     pub(super) dataset: Dataset,
+    root: Digest,
     trainer: Arc<dyn Trainer>,
     lora: LoraConfig,
     config: TrainConfig,
@@ -40,6 +41,8 @@ pub struct Trained {
     pub config: TrainConfig,
     /// The adapter's digest, and the measurements of the run.
     pub files: TrainedFiles,
+    /// The losses on records that were held out; `None` if none were.
+    pub quality: Option<Quality>,
     /// The voice, if one was trained.
     pub voice: Option<VoiceRecord>,
     /// How the files were kept.
@@ -56,9 +59,14 @@ impl Trained {
 }
 
 impl Training {
-    pub(super) fn new(exex: ExEx, submission: SubmissionId, dataset: Dataset, trainer: Arc<dyn Trainer>) -> Self {
+    pub(super) fn new(
+        exex: ExEx,
+        submission: SubmissionId,
+        (dataset, root): (Dataset, Digest),
+        trainer: Arc<dyn Trainer>,
+    ) -> Self {
         let (lora, config) = (LoraConfig::default(), TrainConfig::default());
-        Self { exex, submission, dataset, trainer, lora, config }
+        Self { exex, submission, dataset, root, trainer, lora, config }
     }
 
     /// Sets another shape of the adapter.
@@ -87,8 +95,9 @@ impl Training {
         &self.dataset
     }
 
-    /// Fine-tunes, from a checkpoint if there is one, and keeps the adapter. Between steps it reads the ledger, and stops
-    /// if the submission was taken back. `on_progress` cancels by `false`.
+    /// Fine-tunes, from a checkpoint if there is one, keeps the adapter, and measures it on the records that were held out
+    /// ([`TrainConfig::held_out`]). Between steps it reads the ledger, and stops if the submission was taken back. `on_progress` cancels by
+    /// `false`.
     ///
     /// It computes on the caller's thread, which may take hours: in an async program, give it a thread of its own.
     ///
@@ -96,8 +105,8 @@ impl Training {
     /// [`ExExError::Training`], [`ExExError::TakenBack`].
     pub fn run(&self, mut on_progress: impl FnMut(TrainProgress) -> bool) -> Result<Trained, ExExError> {
         let (exex, submission) = (&self.exex, self.submission);
-        let examples = examples(&self.dataset);
-        let data = self.data(&examples);
+        let parts = Parts::of(&self.dataset, self.root, self.config.held_out);
+        let data = parts.data(&self.dataset);
         let job = TrainJob {
             lora: &self.lora,
             config: &self.config,
@@ -106,12 +115,19 @@ impl Training {
             adapter_folder: &exex.adapter_folder(submission),
         };
         let mut lookout = Lookout::new(exex, submission);
-        let files = self.trainer.train(&job, &mut |progress| lookout.is_accepted() && on_progress(progress));
+        let trained = self.trainer.train(&job, &mut |progress| lookout.is_accepted() && on_progress(progress));
+        let trained = trained.map_err(ExExError::from).and_then(|files| {
+            let kept = exex.kept(submission, files.adapter_digest)?;
+            let steps = u32::try_from(files.loss_micronats.len()).unwrap_or(u32::MAX);
+            let adapter = (job.adapter_folder, exex.at_rest());
+            let goes_on = &mut || lookout.is_accepted();
+            let quality = parts.measure(&*self.trainer, data.system, adapter, steps, goes_on)?;
+            Ok((files, kept, quality))
+        });
         lookout.end()?;
+        let (files, kept, quality) = trained?;
         let (about, lora, config) = (self.trainer.about().clone(), self.lora.clone(), self.config.clone());
-        let files = files?;
-        let kept = exex.kept(submission, files.adapter_digest)?;
-        Ok(Trained { submission, about, lora, config, files, voice: None, kept })
+        Ok(Trained { submission, about, lora, config, files, quality, voice: None, kept })
     }
 
     /// Repeats steps of a recorded run on the dataset, from the checkpoints kept here or else from the start, and compares:
@@ -121,22 +137,17 @@ impl Training {
     /// [`ExExError::Training`]: [`TrainError::ReplayDiffers`](lazai_lora::TrainError::ReplayDiffers) names the step at which the
     /// record is not true.
     pub fn replay(&self, record: &TrainingRecord, steps: std::ops::Range<u32>) -> Result<Replay, ExExError> {
-        let examples = examples(&self.dataset);
+        let parts = Parts::of(&self.dataset, self.root, record.train.held_out);
         let checkpoints = self.exex.checkpoints(record.submission);
         let job = ReplayJob {
             record,
             software: SOFTWARE,
-            data: &self.data(&examples),
+            data: &parts.data(&self.dataset),
             checkpoints: checkpoints.has_last().then_some(&checkpoints),
             steps,
             tolerance_ppm: TOLERANCE_PPM,
         };
         Ok(self.trainer.replay(&job)?)
-    }
-
-    fn data<'a>(&'a self, examples: &'a [Example]) -> Data<'a> {
-        let manifest = self.dataset.manifest();
-        Data { system: manifest.system.as_deref(), ..Data::new(manifest.tokenizer_digest, examples) }
     }
 }
 

@@ -245,6 +245,7 @@ impl<'a> Walk<'a> {
                 record.voice.as_ref().map(|v| (v.base_digest, v.adapter_digest))
                     == metadata.voice.map(|v| (v.base_digest, v.adapter_digest)),
             ),
+            ("quality", record.quality == metadata.quality),
             ("base", record.base_digest == self.anchor.base),
             ("ledger", record.ledger == self.anchor.ledger),
             ("submission", record.submission == metadata.submission),
@@ -257,7 +258,9 @@ impl<'a> Walk<'a> {
         must(entry.sender == metadata.exex, "minted by somebody else than its ExEx")?;
         let again = repeated::training(self.evidence, self.anchor, metadata.submission)?;
         let again = again.map_or_else(String::new, |again| format!("; {again}"));
-        let says = format!("ExEx {} signed {} steps over {} tokens{again}", metadata.exex, record.steps, record.tokens);
+        let quality = record.quality.map_or_else(String::new, |quality| format!("; {}", quality.in_words()));
+        let (steps, tokens) = (record.steps, record.tokens);
+        let says = format!("ExEx {} signed {steps} steps over {tokens} tokens{quality}{again}", metadata.exex);
         Ok((Trust::Claimed, says))
     }
 

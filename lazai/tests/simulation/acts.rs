@@ -261,6 +261,7 @@ fn mint(w: &mut World, id: SubmissionId) {
         base: BaseInfo { name: "base".into(), digest: sha256(b"base"), licence: "MIT".into() },
         adapter_digest: sha256(b"adapter"),
         voice: Some(VoiceInfo { base_digest: sha256(b"base voice"), adapter_digest: sha256(b"voice") }),
+        quality: None,
         record_digest: claim.record,
         submission: id,
         exex: address("exex"),

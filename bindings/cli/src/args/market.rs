@@ -338,14 +338,21 @@ pub(crate) struct Receipts {
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "Example: lazai recheck evidence.json --base model.gguf --adapter adapter")]
+#[command(after_help = "Examples:\n  lazai recheck evidence.json --base model.gguf --adapter adapter\n  \
+    lazai recheck record.json --dataset mira.pov --base model.gguf --adapter adapter --steps 5")]
 pub(crate) struct Recheck {
-    /// Evidence of a reply (JSON), as `receipts --evidence` and `proxy --evidence` write it.
+    /// Evidence of a reply (JSON), as `receipts --evidence` and `proxy --evidence` write it; with `--dataset`, a training record.
     pub evidence: PathBuf,
-    /// The base model that the receipt names (GGUF, or a folder).
+    /// The dataset that the training record names (POV): the losses on records that were held out are measured again.
+    #[arg(long, conflicts_with_all = ["local", "market", "deployment", "threads", "floats", "portable"])]
+    pub dataset: Option<PathBuf>,
+    /// The number of training steps to make again, from the first; with `--dataset`. All take as long as the training.
+    #[arg(long, requires = "dataset", default_value_t = 0)]
+    pub steps: u32,
+    /// The base model that receipt or record names (GGUF, or a folder).
     #[arg(long)]
     pub base: PathBuf,
-    /// The folder of the adapter that the receipt names; with `--local`, by default the one that was minted there.
+    /// The folder of the adapter that receipt or record names; with `--local`, by default the one that was minted there.
     #[arg(long, required_unless_present = "local")]
     pub adapter: Option<PathBuf>,
     /// The folder of a market that `local` founded: the adapter is the one that was minted there, and the evidence must be of it.

@@ -11,6 +11,7 @@ use lazai::settle::market::{Event, Transaction, Version};
 use super::data::read_file;
 use super::exex::AccessTerms;
 use super::market::Market;
+use super::retraining::QualityFacts;
 use super::store::store_at;
 use crate::{BaseUnits, FilePath, LazaiError, Signer, record};
 
@@ -35,6 +36,8 @@ record! {
         pub voice_base_digest: Option<String>,
         /// SHA-256 of the character's voice; none if no voice was trained.
         pub voice_digest: Option<String>,
+        /// How well base and tuned model predict records that were held out, by the execution node's word; none if none were.
+        pub quality: Option<QualityFacts>,
         /// Digest of the signed training record.
         pub record_digest: String,
         /// The submission that it was trained on.
@@ -97,6 +100,7 @@ impl Market {
             adapter_digest: about.adapter_digest.to_string(),
             voice_base_digest: about.voice.map(|voice| voice.base_digest.to_string()),
             voice_digest: about.voice.map(|voice| voice.adapter_digest.to_string()),
+            quality: about.quality.map(QualityFacts::from),
             record_digest: about.record_digest.to_string(),
             submission: about.submission.to_string(),
             exex: about.exex.to_string(),

@@ -23,6 +23,7 @@
 //! | [`paying`] | buying from servers that speak x402 |
 //! | [`proxy`] | an endpoint on this machine for stock clients |
 //! | [`recheck`] | repeating replies |
+//! | [`retraining`] | repeating training |
 //! | [`relay`] | an oblivious relay between consumers and nodes |
 //! | [`receipts`] | receipts that are kept, checked again |
 //! | [`session`] | a session at a node, in one handle |
@@ -54,6 +55,7 @@ pub mod proxy;
 pub mod receipts;
 pub mod recheck;
 pub mod relay;
+pub mod retraining;
 pub mod roles;
 pub mod session;
 pub mod signed;
@@ -86,9 +88,10 @@ passed_on! {
     lazai::settle::ledger::LedgerError,
     lazai::store::StoreError,
     lazai::validator::ValidationError,
+    lazai::zk::CommitError,
 }
 #[cfg(feature = "prove")]
-passed_on!(lazai::zk::CommitError, lazai::zk::ProveError);
+passed_on!(lazai::zk::ProveError);
 
 record! {
     /// Progress of a task.

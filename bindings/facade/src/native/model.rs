@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use lazai::core::pov::Dataset;
 use lazai::core::record::{LoraConfig, TrainConfig};
-use lazai::exex::examples;
+use lazai::exex::Parts;
 use lazai::lora::generate::{Sampler, generate};
-use lazai::lora::train::{Checkpoints, Data};
-use lazai::lora::train::{TrainJob, TrainedFiles};
+use lazai::lora::train::{Checkpoints, TrainJob, TrainedFiles};
 use lazai::lora::{About, Candle, DiskRoom, Engine, EngineSettings, Generator, Trainer};
 use lazai::lora::{Adapter, Compute, WeightFormat};
+use lazai::zk::Commitment;
 
 use super::data::read_file;
 use super::{Progress, ProgressListener};
@@ -212,11 +212,11 @@ impl BaseModel {
         self.about.base_digest.to_string()
     }
 
-    /// Fine-tunes it on a dataset, and writes the adapter in PEFT's files. After it was killed or cancelled, a run
+    /// Fine-tunes it on a dataset, but for the records that execution nodes hold out to measure (a twentieth of 20 and more), and writes the adapter in PEFT's files. After it was killed or cancelled, a run
     /// continues from its checkpoints in the folder.
     ///
     /// # Errors
-    /// `file`, `pov.…`, `model`, `cancelled`.
+    /// `file`, `pov.…`, `zk.commitment`, `model`, `cancelled`.
     pub fn train(
         &self,
         dataset: FilePath,
@@ -226,9 +226,10 @@ impl BaseModel {
     ) -> Result<TrainedAdapter, LazaiError> {
         let dataset = Dataset::from_bytes(&read_file(&dataset)?)?;
         let (lora, config) = settings.parse();
-        let examples = examples(&dataset);
-        let manifest = dataset.manifest();
-        let data = Data { system: manifest.system.as_deref(), ..Data::new(manifest.tokenizer_digest, &examples) };
+        // As an execution node trains on it: the same settings give the same adapter.
+        let root = Commitment::of(&dataset)?.digest();
+        let parts = Parts::of(&dataset, root, config.held_out);
+        let data = parts.data(&dataset);
         let folder = Path::new(&folder);
         let checkpoints = Checkpoints::all(folder.join("checkpoints"));
         let job =

@@ -419,7 +419,7 @@ mod dat_facts {
     #[pymethods]
     impl DatFacts {
         #[new]
-        #[pyo3(signature = (class_id, version, character, base_name, base_digest, base_licence, adapter_digest, record_digest, submission, exex, access, endpoints, integrity_hash, withdrawn, *, voice_base_digest=None, voice_digest=None))]
+        #[pyo3(signature = (class_id, version, character, base_name, base_digest, base_licence, adapter_digest, record_digest, submission, exex, access, endpoints, integrity_hash, withdrawn, *, voice_base_digest=None, voice_digest=None, quality=None))]
         fn from_python(
             class_id: u64,
             version: u32,
@@ -437,6 +437,7 @@ mod dat_facts {
             withdrawn: bool,
             voice_base_digest: Option<String>,
             voice_digest: Option<String>,
+            quality: Option<crate::native::retraining::QualityFacts>,
         ) -> Self {
             Self {
                 class_id,
@@ -448,6 +449,7 @@ mod dat_facts {
                 adapter_digest,
                 voice_base_digest,
                 voice_digest,
+                quality,
                 record_digest,
                 submission,
                 exex,
@@ -512,6 +514,12 @@ mod dat_facts {
             self.voice_digest.clone()
         }
 
+        /// How well base and tuned model predict records that were held out, by the execution node's word; none if none were.
+        #[getter(quality)]
+        fn python_quality(&self) -> Option<crate::native::retraining::QualityFacts> {
+            self.quality.clone()
+        }
+
         /// Digest of the signed training record.
         #[getter(record_digest)]
         fn python_record_digest(&self) -> String {
@@ -568,6 +576,7 @@ mod dat_facts {
                     "adapter_digest",
                     "voice_base_digest",
                     "voice_digest",
+                    "quality",
                     "record_digest",
                     "submission",
                     "exex",
@@ -2388,6 +2397,65 @@ mod provenance_link {
 }
 
 #[cfg(feature = "native")]
+mod quality_facts {
+    use super::*;
+    use crate::native::retraining::QualityFacts;
+
+    #[pymethods]
+    impl QualityFacts {
+        #[new]
+        #[pyo3(signature = (records, tokens, base_perplexity, tuned_perplexity, *, prompted_perplexity=None))]
+        fn from_python(
+            records: u32,
+            tokens: u64,
+            base_perplexity: f64,
+            tuned_perplexity: f64,
+            prompted_perplexity: Option<f64>,
+        ) -> Self {
+            Self { records, tokens, base_perplexity, prompted_perplexity, tuned_perplexity }
+        }
+
+        /// Records that were held out.
+        #[getter(records)]
+        fn python_records(&self) -> u32 {
+            self.records
+        }
+
+        /// The character's tokens in them.
+        #[getter(tokens)]
+        fn python_tokens(&self) -> u64 {
+            self.tokens
+        }
+
+        /// The perplexity of the bare base.
+        #[getter(base_perplexity)]
+        fn python_base_perplexity(&self) -> f64 {
+            self.base_perplexity
+        }
+
+        /// The perplexity of the base behind the published card; none if the dataset goes on from none.
+        #[getter(prompted_perplexity)]
+        fn python_prompted_perplexity(&self) -> Option<f64> {
+            self.prompted_perplexity
+        }
+
+        /// The perplexity of the base with the adapter.
+        #[getter(tuned_perplexity)]
+        fn python_tuned_perplexity(&self) -> f64 {
+            self.tuned_perplexity
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(
+                slf.as_any(),
+                "QualityFacts",
+                &["records", "tokens", "base_perplexity", "prompted_perplexity", "tuned_perplexity"],
+            )
+        }
+    }
+}
+
+#[cfg(feature = "native")]
 mod read_dialogue {
     use super::*;
     use crate::native::data::ReadDialogue;
@@ -2744,6 +2812,103 @@ mod rechecked_reply {
                     "session",
                     "turn",
                     "adapter",
+                    "machine",
+                    "machine_here",
+                ],
+            )
+        }
+    }
+}
+
+#[cfg(feature = "native")]
+mod rechecked_training {
+    use super::*;
+    use crate::native::retraining::RecheckedTraining;
+
+    #[pymethods]
+    impl RecheckedTraining {
+        #[new]
+        #[pyo3(signature = (holds, says, submission, adapter, machine, machine_here, *, quality=None, found=None, differing_step=None))]
+        fn from_python(
+            holds: bool,
+            says: String,
+            submission: String,
+            adapter: String,
+            machine: String,
+            machine_here: String,
+            quality: Option<crate::native::retraining::QualityFacts>,
+            found: Option<crate::native::retraining::QualityFacts>,
+            differing_step: Option<u32>,
+        ) -> Self {
+            Self { holds, says, submission, adapter, quality, found, differing_step, machine, machine_here }
+        }
+
+        /// True if all that was repeated is as recorded, or within what another kind of machine explains.
+        #[getter(holds)]
+        fn python_holds(&self) -> bool {
+            self.holds
+        }
+
+        /// What the repeat came to, in words.
+        #[getter(says)]
+        fn python_says(&self) -> String {
+            self.says.clone()
+        }
+
+        /// The submission.
+        #[getter(submission)]
+        fn python_submission(&self) -> String {
+            self.submission.clone()
+        }
+
+        /// SHA-256 of the adapter, as the record names it.
+        #[getter(adapter)]
+        fn python_adapter(&self) -> String {
+            self.adapter.clone()
+        }
+
+        /// What the record says of records that were held out; none if it says nothing.
+        #[getter(quality)]
+        fn python_quality(&self) -> Option<crate::native::retraining::QualityFacts> {
+            self.quality.clone()
+        }
+
+        /// What was found here, where it is something else.
+        #[getter(found)]
+        fn python_found(&self) -> Option<crate::native::retraining::QualityFacts> {
+            self.found.clone()
+        }
+
+        /// The first step that is not as recorded, if one of those that were repeated is not.
+        #[getter(differing_step)]
+        fn python_differing_step(&self) -> Option<u32> {
+            self.differing_step
+        }
+
+        /// The kind of machine that the record names.
+        #[getter(machine)]
+        fn python_machine(&self) -> String {
+            self.machine.clone()
+        }
+
+        /// The kind of machine that repeated: only on the same kind are all bits the same.
+        #[getter(machine_here)]
+        fn python_machine_here(&self) -> String {
+            self.machine_here.clone()
+        }
+
+        fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+            repr(
+                slf.as_any(),
+                "RecheckedTraining",
+                &[
+                    "holds",
+                    "says",
+                    "submission",
+                    "adapter",
+                    "quality",
+                    "found",
+                    "differing_step",
                     "machine",
                     "machine_here",
                 ],

@@ -69,12 +69,14 @@ __all__ = [
     "Proposal",
     "Provenance",
     "ProvenanceLink",
+    "QualityFacts",
     "Rating",
     "ReadDialogue",
     "RecalledLine",
     "Receipt",
     "RecheckSettings",
     "RecheckedReply",
+    "RecheckedTraining",
     "RepeatOutcome",
     "ReplySettings",
     "RevenueParts",
@@ -130,6 +132,7 @@ __all__ = [
     "read_memory",
     "read_models",
     "recheck_reply",
+    "recheck_training",
     "register_agent_call",
     "report_character",
     "run_command",
@@ -553,7 +556,7 @@ class DatFacts:
     """The metadata of a version of a class; its digest is ERC-8028's `integrityHash`."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    def __new__(cls, class_id: int, version: int, character: str, base_name: str, base_digest: str, base_licence: str, adapter_digest: str, record_digest: str, submission: str, exex: str, access: AccessTerms, endpoints: Sequence[str], integrity_hash: str, withdrawn: bool, *, voice_base_digest: str | None = None, voice_digest: str | None = None) -> DatFacts: ...
+    def __new__(cls, class_id: int, version: int, character: str, base_name: str, base_digest: str, base_licence: str, adapter_digest: str, record_digest: str, submission: str, exex: str, access: AccessTerms, endpoints: Sequence[str], integrity_hash: str, withdrawn: bool, *, voice_base_digest: str | None = None, voice_digest: str | None = None, quality: QualityFacts | None = None) -> DatFacts: ...
     @property
     def class_id(self, /) -> int:
         """The class."""
@@ -581,6 +584,9 @@ class DatFacts:
     @property
     def voice_digest(self, /) -> str | None:
         """SHA-256 of the character's voice; none if no voice was trained."""
+    @property
+    def quality(self, /) -> QualityFacts | None:
+        """How well base and tuned model predict records that were held out, by the execution node's word; none if none were."""
     @property
     def record_digest(self, /) -> str:
         """Digest of the signed training record."""
@@ -1313,6 +1319,28 @@ class ProvenanceLink:
         """A limit of the finding: the facts that it does not show."""
 
 @final
+class QualityFacts:
+    """How well a model predicts what the character says in records that it was not trained on: perplexities, `exp` of the mean loss."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, records: int, tokens: int, base_perplexity: float, tuned_perplexity: float, *, prompted_perplexity: float | None = None) -> QualityFacts: ...
+    @property
+    def records(self, /) -> int:
+        """Records that were held out."""
+    @property
+    def tokens(self, /) -> int:
+        """The character's tokens in them."""
+    @property
+    def base_perplexity(self, /) -> float:
+        """The perplexity of the bare base."""
+    @property
+    def prompted_perplexity(self, /) -> float | None:
+        """The perplexity of the base behind the published card; none if the dataset goes on from none."""
+    @property
+    def tuned_perplexity(self, /) -> float:
+        """The perplexity of the base with the adapter."""
+
+@final
 class ReadDialogue:
     """A dialogue that was read, as training takes it."""
     def __eq__(self, other: object, /) -> bool: ...
@@ -1442,6 +1470,40 @@ class RecheckedReply:
     @property
     def machine(self, /) -> str:
         """The kind of machine that the node says it has."""
+    @property
+    def machine_here(self, /) -> str:
+        """The kind of machine that repeated: only on the same kind are all bits the same."""
+
+@final
+class RecheckedTraining:
+    """A training that was repeated."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __new__(cls, holds: bool, says: str, submission: str, adapter: str, machine: str, machine_here: str, *, quality: QualityFacts | None = None, found: QualityFacts | None = None, differing_step: int | None = None) -> RecheckedTraining: ...
+    @property
+    def holds(self, /) -> bool:
+        """True if all that was repeated is as recorded, or within what another kind of machine explains."""
+    @property
+    def says(self, /) -> str:
+        """What the repeat came to, in words."""
+    @property
+    def submission(self, /) -> str:
+        """The submission."""
+    @property
+    def adapter(self, /) -> str:
+        """SHA-256 of the adapter, as the record names it."""
+    @property
+    def quality(self, /) -> QualityFacts | None:
+        """What the record says of records that were held out; none if it says nothing."""
+    @property
+    def found(self, /) -> QualityFacts | None:
+        """What was found here, where it is something else."""
+    @property
+    def differing_step(self, /) -> int | None:
+        """The first step that is not as recorded, if one of those that were repeated is not."""
+    @property
+    def machine(self, /) -> str:
+        """The kind of machine that the record names."""
     @property
     def machine_here(self, /) -> str:
         """The kind of machine that repeated: only on the same kind are all bits the same."""
@@ -1972,12 +2034,12 @@ class BaseModel:
         """SHA-256 of its file."""
     def train(self, /, dataset: str | PathLike[str], settings: TrainingSettings, folder: str | PathLike[str], on_progress: Callable[[Progress], object] | None = None) -> TrainedAdapter:
         """
-        Fine-tunes it on a dataset, and writes the adapter in PEFT's files. After it was killed or cancelled, a run
+        Fine-tunes it on a dataset, but for the records that execution nodes hold out to measure (a twentieth of 20 and more), and writes the adapter in PEFT's files. After it was killed or cancelled, a run
         continues from its checkpoints in the folder.
 
         `on_progress` gets a `Progress` now and then, and cancels by `False`. An error that it raises is raised when the work has ended.
 
-        Errors: `file`, `pov.…`, `model`, `cancelled`.
+        Errors: `file`, `pov.…`, `zk.commitment`, `model`, `cancelled`.
         """
     def generate(self, /, messages: Sequence[Message], adapter: str | PathLike[str] | None = None, settings: ReplySettings | None = None, on_text: Callable[[str], object] | None = None) -> str:
         """
@@ -3092,6 +3154,15 @@ def recheck_reply(evidence: str | bytes, base: str | PathLike[str], adapter: str
     signed. Signatures and digests are checked first; if a domain is given, it must be the evidence's.
 
     Errors: `consumer.receipt`, `consumer.receipt_signature` for evidence that is false, `json.malformed`, `file`, `model`.
+    """
+
+def recheck_training(record: str | PathLike[str], dataset: str | PathLike[str], base: str | PathLike[str], adapter: str | PathLike[str], steps: int) -> RecheckedTraining:
+    """
+    Repeats a training as its record says, on the dataset that it was made of, which its readers have: measures base and adapter on the records
+    that were held out, and makes the first `steps` steps again (0 for none; more than there are for all, which takes as long as the training).
+    It computes on all cores.
+
+    Errors: `consumer.receipt` if the record is of another dataset or adapter, `json.malformed`, `file`, `pov.…`, `model`.
     """
 
 def register_agent_call(registry: str, uri: str) -> WalletCall:

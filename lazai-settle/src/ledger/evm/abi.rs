@@ -4,6 +4,7 @@
 use alloy_primitives::{Address as EvmAddress, B256, Bytes, U256};
 use alloy_sol_types::{SolInterface, decode_revert_reason, sol};
 use lazai_core::dat::{AccessPolicy, BaseInfo, Payment, Rating, VersionMetadata, VoiceInfo};
+use lazai_core::record::Quality;
 use lazai_core::{
     Address, Amount, Asset, BasisPoints, ClassId, Digest, MoneyError, Signature, SubmissionId, VersionNumber,
 };
@@ -229,9 +230,14 @@ pub fn verdict_of(v: &ValidatorQuorum::Verdict) -> Verdict {
     Verdict { validator: from_evm(v.validator), attestation, signature: signature(&v.signature) }
 }
 
+/// What the contracts have of a version that was not measured.
+const UNMEASURED: Quality =
+    Quality { records: 0, tokens: 0, base_micronats: 0, prompted_micronats: None, tuned_micronats: 0 };
+
 /// A version's metadata, as the contracts have it.
 #[must_use]
 pub fn metadata(m: &VersionMetadata) -> DataAnchoringToken::VersionMetadata {
+    let quality = m.quality.unwrap_or(UNMEASURED);
     DataAnchoringToken::VersionMetadata {
         character: m.character.clone(),
         baseName: m.base.name.clone(),
@@ -240,6 +246,11 @@ pub fn metadata(m: &VersionMetadata) -> DataAnchoringToken::VersionMetadata {
         adapter: word(m.adapter_digest.as_bytes()),
         voiceBase: m.voice.map_or(B256::ZERO, |voice| word(voice.base_digest.as_bytes())),
         voice: m.voice.map_or(B256::ZERO, |voice| word(voice.adapter_digest.as_bytes())),
+        heldOutRecords: quality.records,
+        heldOutTokens: quality.tokens,
+        baseLoss: quality.base_micronats,
+        promptedLoss: quality.prompted_micronats.unwrap_or(0),
+        tunedLoss: quality.tuned_micronats,
         record: word(m.record_digest.as_bytes()),
         submission: word(m.submission.as_bytes()),
         exex: to_evm(m.exex),
@@ -261,6 +272,13 @@ pub fn metadata_of(m: &DataAnchoringToken::VersionMetadata) -> VersionMetadata {
         adapter_digest: digest(m.adapter),
         voice: (m.voiceBase != B256::ZERO || m.voice != B256::ZERO)
             .then(|| VoiceInfo { base_digest: digest(m.voiceBase), adapter_digest: digest(m.voice) }),
+        quality: (m.heldOutRecords != 0).then_some(Quality {
+            records: m.heldOutRecords,
+            tokens: m.heldOutTokens,
+            base_micronats: m.baseLoss,
+            prompted_micronats: (m.promptedLoss != 0).then_some(m.promptedLoss),
+            tuned_micronats: m.tunedLoss,
+        }),
         record_digest: digest(m.record),
         submission: submission(m.submission),
         exex: from_evm(m.exex),

@@ -1,5 +1,7 @@
 //! Classes, tokens, quota, revenue.
 
+use lazai_core::record::Quality;
+
 use super::*;
 
 pub fn mint(w: &mut World) -> Told {
@@ -35,11 +37,20 @@ pub fn mint_of(w: &mut World, id: SubmissionId) -> Told {
     };
     let voice = VoiceInfo { base_digest: sha256(b"base voice"), adapter_digest: sha256(b"voice") };
     let voice = w.one_in(2).then_some(voice);
+    let quality = Quality {
+        records: 7,
+        tokens: 900,
+        base_micronats: 4_000_000,
+        prompted_micronats: w.one_in(2).then_some(3_500_000),
+        tuned_micronats: 3_000_000,
+    };
+    let quality = w.one_in(2).then_some(quality);
     let metadata = VersionMetadata {
         character: "Ada".into(),
         base: BaseInfo { name: "base".into(), digest: sha256(b"base"), licence: "MIT".into() },
         adapter_digest: sha256(b"adapter"),
         voice,
+        quality,
         record_digest: sha256(b"record"),
         submission: id,
         exex: w.address(exex),

@@ -6,10 +6,10 @@ use plonky2::field::types::{Field, PrimeField64};
 use plonky2::hash::poseidon::Poseidon;
 
 use super::Trace;
-use super::layout::{Columns, LIMBS, state};
 use super::tests::honest;
+use crate::chunk::Constraints;
+use crate::chunk::{Columns, LIMBS, state};
 use crate::plonky2::F;
-use crate::plonky2::arithmetic::Constraints;
 use crate::poseidon::{FULL_ROUNDS_EACH_SIDE, PARTIAL_ROUNDS, ROUND_CONSTANTS, WIDTH};
 
 /// Every rule's value, in the rules' order.
@@ -68,7 +68,7 @@ pub(super) fn values(trace: &Trace, number: usize, inputs: &[F]) -> Vec<F> {
 
 fn over(c: &Columns, number: usize, now: &[F], next: &[F], inputs: &[F]) -> Vec<F> {
     let mut rules = Values { is_first: number == 0, is_last: number + 1 == c.rows, values: Vec::new() };
-    super::rules::rules(&mut rules, c, now, next, inputs);
+    crate::chunk::rules(&mut rules, c, now, next, inputs);
     rules.values
 }
 

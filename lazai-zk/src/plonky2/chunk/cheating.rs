@@ -8,9 +8,9 @@ use plonky2::field::types::{Field, PrimeField64};
 use starky::verifier::verify_stark_proof;
 
 use super::cells::{name, row, values};
-use super::layout::{LIMBS, Shape, public, state};
 use super::tests::{leaf, sorted_keys};
 use super::{Bounds, ChunkStark, State, Trace, stark_config};
+use crate::chunk::{LIMBS, Shape, public, state};
 use crate::commitment::Leaf;
 use crate::plonky2::F;
 use crate::plonky2::circuits::prove_stark;
@@ -124,7 +124,7 @@ impl Cheat {
     /// Whether the real STARK proves it, and its verifier agrees.
     fn proves(self) -> bool {
         let inputs = self.inputs();
-        let (columns, _) = self.trace.finish();
+        let (columns, _) = super::finish(self.trace);
         // The prover may panic over what is not true.
         let prove = std::panic::AssertUnwindSafe(|| prove_stark(SHAPE, columns, &inputs));
         let proof = std::panic::catch_unwind(prove).ok().and_then(Result::ok);
@@ -313,7 +313,7 @@ fn the_real_stark_refuses_the_same() {
     std::panic::set_hook(Box::new(|_| {}));
     let honest = || Cheat::new(0, 0).records(&leaves(), |_, _| ()).close(0, 0).filled();
     let inputs = honest().inputs();
-    let proof = prove_stark(SHAPE, honest().trace.finish().0, &inputs).unwrap();
+    let proof = prove_stark(SHAPE, super::finish(honest().trace).0, &inputs).unwrap();
     verify_stark_proof(ChunkStark::<0>, proof.clone(), &stark_config(), None).unwrap();
     let after = public::AFTER;
     for input in

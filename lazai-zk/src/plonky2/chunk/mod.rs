@@ -1,29 +1,42 @@
-//! A chunk of a dataset as a STARK: 2^13 or 2^16 rows of Poseidon, from one state to the next.
-//!
-//! | row | absorbs | chain | gives |
-//! |---|---|---|---|
-//! | content | 32 tokens (24 above 2^16) | the record's: starts at length and packing | digest of the content |
-//! | leaf | digest of the loss mask, salt, contributor and licence | the content's digest | a leaf, pushed |
-//! | sort | the next of the sorted keys | over all keys | no two contents are equal |
-//! | merge | two subtrees of equal size | none | their parent |
-//! | bag | the two smallest subtrees | none | their parent, at the end of a contributor |
-//! | close | root, records, tokens, number and licence of the contributor | over all contributors | at the end: the dataset's root |
-//!
-//! Tokens and 16-bit limbs are looked up in tables by logarithmic derivatives (U. Haböck, ePrint 2022/1530).
+//! A chunk's trace as a STARK of starky: 2^13 or 2^16 rows.
 
 #[cfg(test)]
 mod cells;
 #[cfg(test)]
 mod cheating;
-mod layout;
-mod rules;
 mod stark;
 #[cfg(test)]
 mod tests;
-mod trace;
 
-pub(super) use layout::{Shape, public, state};
+use plonky2::field::polynomial::PolynomialValues;
+use plonky2::field::types::{Field, PrimeField64};
+
+pub(super) use crate::chunk::{Shape, public, state};
 pub(super) use stark::{ChunkStark, stark_config};
 #[cfg(test)]
 pub(super) use stark::{lookup_terms, width};
-pub(super) use trace::{Bounds, State, Trace};
+
+use super::F;
+use crate::chunk::Cell;
+
+pub(super) type State = crate::chunk::State<F>;
+pub(super) type Bounds = crate::chunk::Bounds<F>;
+pub(super) type Trace = crate::chunk::Trace<F>;
+
+impl Cell for F {
+    fn of(word: u64) -> Self {
+        Self::from_noncanonical_u64(word)
+    }
+
+    fn word(self) -> u64 {
+        self.to_canonical_u64()
+    }
+}
+
+/// A trace filled up, column by column, and the state at its end.
+pub(super) fn finish(trace: Trace) -> (Vec<PolynomialValues<F>>, State) {
+    let width = trace.c.total;
+    let (cells, state) = trace.finish();
+    let column = |column: usize| PolynomialValues::new(cells[column..].iter().step_by(width).copied().collect());
+    ((0..width).map(column).collect(), state)
+}

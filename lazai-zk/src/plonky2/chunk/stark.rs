@@ -13,8 +13,8 @@ use starky::evaluation_frame::{StarkEvaluationFrame, StarkFrame};
 use starky::lookup::{Column, Filter, Lookup};
 use starky::stark::Stark;
 
-use super::layout::{Columns, LIMBS, Shape, public};
-use super::rules::rules;
+use crate::chunk::rules;
+use crate::chunk::{Columns, LIMBS, Shape, public};
 use crate::plonky2::arithmetic::Targets;
 use crate::plonky2::{D, F};
 

@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use plonky2::field::types::{Field, PrimeField64};
 use starky::constraint_consumer::ConstraintConsumer;
 
-use super::layout::{LIMBS, Shape, public, state};
 use super::{Bounds, State, Trace};
+use crate::chunk::{LIMBS, Shape, public, state};
 use crate::commitment::{Leaf, TableEntry, Tree, dataset_root};
 use crate::plonky2::F;
 use crate::poseidon::HashOut;
@@ -65,7 +65,7 @@ fn holds(trace: &Trace, inputs: &[F]) -> bool {
         let at = |yes: bool| F::from_bool(yes);
         let alphas = vec![F::from_canonical_u64(0x0123_4567_89ab_cdef)];
         let mut consumer = ConstraintConsumer::new(alphas, at(i + 1 != rows), at(i == 0), at(i + 1 == rows));
-        super::rules::rules(&mut consumer, &c, row(i), row(i + 1), inputs);
+        crate::chunk::rules(&mut consumer, &c, row(i), row(i + 1), inputs);
         consumer.accumulators()[0] != F::ZERO
     });
     if broken.count() > 0 {

@@ -4,9 +4,9 @@
 //! [`Statement::check`](crate::Statement)'s: it gives every contributor one entry, by increasing number, and the root is over
 //! these. Without that check records could be counted under two names.
 
+use super::constraints::Constraints;
 use super::layout::{Columns, LIMBS, RATE, STACK, public, state};
 use crate::commitment::token_bits;
-use crate::plonky2::arithmetic::Constraints;
 use crate::poseidon::{FULL_ROUNDS_EACH_SIDE, PARTIAL_ROUNDS, ROUND_CONSTANTS, WIDTH};
 
 /// Two rows that follow each other, and the public inputs.
@@ -18,17 +18,59 @@ struct Rows<'a, T> {
     public: &'a [T],
 }
 
-/// Emits every rule.
-pub(super) fn rules<T: Copy, S: Constraints<T>>(s: &mut S, c: &Columns, now: &[T], next: &[T], public: &[T]) {
+/// Emits every rule of a chunk among others.
+#[cfg(feature = "plonky2")]
+pub(crate) fn rules<T: Copy, S: Constraints<T>>(s: &mut S, c: &Columns, now: &[T], next: &[T], public: &[T]) {
     let rows = Rows { c, now, next, public };
     let digest = permutation(s, rows);
     kinds(s, rows);
     record(s, rows);
     inputs(s, rows, &digest);
     joins(s, rows);
-    keys(s, rows);
+    sorted(s, rows);
+    ratio(s, rows);
+    carried(s, rows, &digest);
+    handed(s, rows);
+    tables(s, rows);
+}
+
+/// Emits every rule of a chunk that is the whole dataset. Its public inputs are the root and the numbers after it; that the sorted keys
+/// are those of the records is for the caller to prove: leaves have theirs in the first lane of the chain, sort rows in the
+/// first one absorbed.
+pub(crate) fn whole_rules<T: Copy, S: Constraints<T>>(
+    s: &mut S,
+    c: &Columns,
+    now: &[T],
+    next: &[T],
+    root: [T; 4],
+    numbers: [T; 3],
+) {
+    // The rules name these three by their places among a chunk's public inputs.
+    let zero = s.constant(0);
+    let mut public = [zero; public::LENGTH];
+    public[public::VOCABULARY..].copy_from_slice(&numbers);
+    let rows = Rows { c, now, next, public: &public };
+    let digest = permutation(s, rows);
+    kinds(s, rows);
+    record(s, rows);
+    inputs(s, rows, &digest);
+    joins(s, rows);
+    sorted(s, rows);
     carried(s, rows, &digest);
     tables(s, rows);
+    // It begins at the start, with any first contributor, and ends with every contributor entered.
+    for (field, start) in state::start().into_iter().enumerate() {
+        if ![state::CONTRIBUTOR, state::LICENCE, state::RATIO].contains(&field) {
+            let start = s.constant(start);
+            let difference = s.sub(now[c.state + field], start);
+            s.at_first(difference);
+        }
+    }
+    for (i, element) in root.into_iter().enumerate() {
+        let difference = s.sub(now[c.state + state::TABLE + i], element);
+        s.at_last(difference);
+    }
+    s.at_last(now[c.state + state::SIZE]);
 }
 
 /// The row's permutation; returns the first four lanes of its output.
@@ -43,12 +85,16 @@ fn permutation<T: Copy, S: Constraints<T>>(s: &mut S, rows: Rows<'_, T>) -> [T; 
         }
         let full = !(FULL_ROUNDS_EACH_SIDE..FULL_ROUNDS_EACH_SIDE + PARTIAL_ROUNDS).contains(&round);
         for lane in &mut lanes[..if full { WIDTH } else { 1 }] {
-            let (cube, seventh) = (now[cell], now[cell + 1]);
-            cell += 2;
             let square = s.mul(*lane, *lane);
-            let expected = s.mul(square, *lane);
-            let difference = s.sub(cube, expected);
-            s.always(difference);
+            let mut cube = s.mul(square, *lane);
+            if c.cubes {
+                let difference = s.sub(now[cell], cube);
+                s.always(difference);
+                cube = now[cell];
+                cell += 1;
+            }
+            let seventh = now[cell];
+            cell += 1;
             let sixth = s.mul(cube, cube);
             let expected = s.mul(sixth, *lane);
             let difference = s.sub(seventh, expected);
@@ -250,9 +296,9 @@ fn joins<T: Copy, S: Constraints<T>>(s: &mut S, rows: Rows<'_, T>) {
     }
 }
 
-/// The sorted keys increase, and are the records' keys: both products agree at a random point.
-fn keys<T: Copy, S: Constraints<T>>(s: &mut S, rows: Rows<'_, T>) {
-    let Rows { c, now, next, public } = rows;
+/// The sorted keys increase.
+fn sorted<T: Copy, S: Constraints<T>>(s: &mut S, rows: Rows<'_, T>) {
+    let Rows { c, now, .. } = rows;
     let limb = |i: usize| now[c.limb + i];
     let low = s.add_scaled(limb(0), 1 << 16, limb(1));
     let high = s.add_scaled(limb(2), 1 << 16, limb(3));
@@ -283,8 +329,13 @@ fn keys<T: Copy, S: Constraints<T>>(s: &mut S, rows: Rows<'_, T>) {
     for (i, half) in [high, low].into_iter().enumerate() {
         carry(s, rows, state::PREVIOUS + i, &[(c.sort, half)]);
     }
+}
 
-    // In F[x]/(x^2 - 7): a leaf multiplies by (challenge - key), a sorted key divides.
+/// The sorted keys are the records' keys: both products agree at a random point. In F[x]/(x^2 - 7): a leaf multiplies by
+/// (challenge - key), a sorted key divides.
+#[cfg(feature = "plonky2")]
+fn ratio<T: Copy, S: Constraints<T>>(s: &mut S, rows: Rows<'_, T>) {
+    let Rows { c, now, next, public } = rows;
     let challenge = [0, 1].map(|i| public[public::CHALLENGE + i]);
     let ratio = [0, 1].map(|i| now[c.state + state::RATIO + i]);
     let next_ratio = [0, 1].map(|i| next[c.state + state::RATIO + i]);
@@ -324,9 +375,9 @@ fn carry<T: Copy, S: Constraints<T>>(s: &mut S, rows: Rows<'_, T>, column: usize
     s.transition(difference);
 }
 
-/// The transition of the state from row to row, and its values at both ends.
+/// The transition of the state from row to row.
 fn carried<T: Copy, S: Constraints<T>>(s: &mut S, rows: Rows<'_, T>, digest: &[T; 4]) {
-    let Rows { c, now, next, public } = rows;
+    let Rows { c, now, next, .. } = rows;
     let held = |i: usize| now[c.state + i];
     let zero = s.constant(0);
     for level in 0..STACK {
@@ -355,6 +406,13 @@ fn carried<T: Copy, S: Constraints<T>>(s: &mut S, rows: Rows<'_, T>, digest: &[T
         let difference = s.sub(next[c.state + field], held(field));
         s.transition_when(stays, difference);
     }
+}
+
+/// The state's values at both ends.
+#[cfg(feature = "plonky2")]
+fn handed<T: Copy, S: Constraints<T>>(s: &mut S, rows: Rows<'_, T>) {
+    let Rows { c, now, public, .. } = rows;
+    let held = |i: usize| now[c.state + i];
     for i in 0..state::LENGTH {
         let difference = s.sub(held(i), public[public::BEFORE + i]);
         s.at_first(difference);

@@ -1,40 +1,37 @@
 //! Filling a chunk's trace from records.
 
-use plonky2::field::polynomial::PolynomialValues;
-use plonky2::field::types::{Field, PrimeField64};
-use plonky2::hash::poseidon::Poseidon;
-
 use super::layout::{Columns, RATE, STACK, Shape, state};
-use crate::commitment::{LEAF_LANES, Leaf, SORTED_START, TABLE_START, pack, token_bits};
-use crate::plonky2::F;
-use crate::poseidon::{FULL_ROUNDS_EACH_SIDE, PARTIAL_ROUNDS, ROUND_CONSTANTS, WIDTH};
+use crate::commitment::{LEAF_LANES, Leaf, pack, token_bits};
+use crate::field::{self, Ext};
+use crate::poseidon::{FULL_ROUNDS_EACH_SIDE, PARTIAL_ROUNDS, ROUND_CONSTANTS, WIDTH, linear_layer};
+
+/// An element of the Goldilocks field as some backend holds it.
+pub(crate) trait Cell: Copy + Eq + std::fmt::Debug {
+    /// The element that a word stands for.
+    fn of(word: u64) -> Self;
+    /// Its canonical word.
+    fn word(self) -> u64;
+}
 
 /// The state that one chunk hands to the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::plonky2) struct State(pub(in crate::plonky2) [F; state::LENGTH]);
+pub(crate) struct State<F>(pub(crate) [F; state::LENGTH]);
 
-impl State {
+impl<F: Cell> State<F> {
     /// Before the first record, whose contributor and licence are given.
-    pub(in crate::plonky2) fn start(contributor: u64, licence: u64) -> Self {
-        let mut fields = [F::ZERO; state::LENGTH];
-        for i in 0..4 {
-            fields[state::TABLE + i] = F::from_canonical_u64(TABLE_START.0[i]);
-            fields[state::SORTED + i] = F::from_canonical_u64(SORTED_START.0[i]);
-        }
-        fields[state::RATIO] = F::ONE;
-        // The first key follows -1.
-        fields[state::PREVIOUS + 1] = F::NEG_ONE;
-        fields[state::CONTRIBUTOR] = F::from_canonical_u64(contributor);
-        fields[state::LICENCE] = F::from_canonical_u64(licence);
+    pub(crate) fn start(contributor: u64, licence: u64) -> Self {
+        let mut fields = state::start().map(F::of);
+        fields[state::CONTRIBUTOR] = F::of(contributor);
+        fields[state::LICENCE] = F::of(licence);
         Self(fields)
     }
 
     fn get(&self, field: usize) -> u64 {
-        self.0[field].to_canonical_u64()
+        self.0[field].word()
     }
 
     fn set(&mut self, field: usize, value: u64) {
-        self.0[field] = F::from_canonical_u64(value);
+        self.0[field] = F::of(value);
     }
 
     fn four(&self, field: usize) -> [F; 4] {
@@ -53,58 +50,62 @@ impl State {
 
     fn pop(&mut self) {
         self.0[state::STACKED..state::TABLE].rotate_left(4);
-        self.put(state::STACKED + 4 * (STACK - 1), [F::ZERO; 4]);
+        self.put(state::STACKED + 4 * (STACK - 1), [F::of(0); 4]);
         self.set(state::SIZE, self.get(state::SIZE) - 1);
     }
 }
 
 /// The rules' numbers that are public.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::plonky2) struct Bounds {
+pub(crate) struct Bounds<F> {
     /// Every token is below this.
-    pub(in crate::plonky2) vocabulary: u64,
+    pub(crate) vocabulary: u64,
     /// No record has more tokens.
-    pub(in crate::plonky2) max_length: u64,
+    pub(crate) max_length: u64,
     /// Number of allowed licences.
-    pub(in crate::plonky2) licences: u64,
+    pub(crate) licences: u64,
     /// Challenge of the comparison of keys.
-    pub(in crate::plonky2) challenge: [F; 2],
+    pub(crate) challenge: [F; 2],
 }
 
 /// A trace being filled.
-pub(in crate::plonky2) struct Trace {
-    pub(super) c: Columns,
-    bounds: Bounds,
+pub(crate) struct Trace<F> {
+    pub(crate) c: Columns,
+    bounds: Bounds<F>,
     /// Row-major.
-    pub(super) cells: Vec<F>,
-    pub(super) used: usize,
-    pub(super) state: State,
+    pub(crate) cells: Vec<F>,
+    pub(crate) used: usize,
+    pub(crate) state: State<F>,
 }
 
-impl Trace {
-    pub(in crate::plonky2) fn new(shape: Shape, bounds: Bounds, state: State) -> Self {
-        let c = Columns::new(shape);
-        Self { c, bounds, cells: vec![F::ZERO; c.total * c.rows], used: 0, state }
+impl<F: Cell> Trace<F> {
+    pub(crate) fn new(shape: Shape, bounds: Bounds<F>, state: State<F>) -> Self {
+        Self::with(Columns::new(shape), bounds, state)
+    }
+
+    /// The same with columns of the caller's choice.
+    pub(crate) fn with(c: Columns, bounds: Bounds<F>, state: State<F>) -> Self {
+        Self { c, bounds, cells: vec![F::of(0); c.total * c.rows], used: 0, state }
     }
 
     /// Rows in use.
-    pub(in crate::plonky2) fn used(&self) -> usize {
+    pub(crate) fn used(&self) -> usize {
         self.used
     }
 
     /// The state after the rows so far.
-    pub(in crate::plonky2) fn state(&self) -> &State {
+    pub(crate) fn state(&self) -> &State<F> {
         &self.state
     }
 
     /// Tells whether a record of `tokens` tokens still fits, with the padding that ends a chunk.
-    pub(in crate::plonky2) fn has_room_for_record(&self, tokens: usize) -> bool {
+    pub(crate) fn has_room_for_record(&self, tokens: usize) -> bool {
         let joins = (self.state.get(state::RECORDS) + 1).trailing_zeros() as usize;
         self.has_room(tokens.div_ceil(RATE * self.c.packed) + 2 + joins)
     }
 
     /// Tells whether the end of a contributor still fits.
-    pub(in crate::plonky2) fn has_room_for_close(&self) -> bool {
+    pub(crate) fn has_room_for_close(&self) -> bool {
         self.has_room(self.state.get(state::SIZE) as usize)
     }
 
@@ -113,21 +114,21 @@ impl Trace {
     }
 
     /// Adds a record, and the next of the sorted keys.
-    pub(in crate::plonky2) fn record(&mut self, leaf: &Leaf, sorted_key: u64) {
+    pub(crate) fn record(&mut self, leaf: &Leaf, sorted_key: u64) {
         self.record_claiming(leaf, leaf.tokens.len(), sorted_key);
     }
 
     /// Adds a record as one of a length; any but its own breaks a rule.
-    pub(super) fn record_claiming(&mut self, leaf: &Leaf, claimed: usize, sorted_key: u64) {
+    pub(crate) fn record_claiming(&mut self, leaf: &Leaf, claimed: usize, sorted_key: u64) {
         let c = self.c;
         let per_row = RATE * c.packed;
         let length = claimed as u64;
         let rows = leaf.tokens.len().div_ceil(per_row);
-        let mut chain = [length, c.packed as u64, 0, 0].map(F::from_canonical_u64);
+        let mut chain = [length, c.packed as u64, 0, 0].map(F::of);
         for (i, tokens) in leaf.tokens.chunks(per_row).enumerate() {
-            let mut input = [F::ZERO; WIDTH];
+            let mut input = [F::of(0); WIDTH];
             for (lane, element) in input.iter_mut().zip(tokens.chunks(c.packed)) {
-                *lane = F::from_noncanonical_u64(pack(element, token_bits(c.packed)));
+                *lane = F::of(pack(element, token_bits(c.packed)));
             }
             input[RATE..].copy_from_slice(&chain);
             let at = self.begin(c.content);
@@ -149,13 +150,13 @@ impl Trace {
             chain = self.permute(at, input);
         }
 
-        let mut input = [F::ZERO; WIDTH];
+        let mut input = [F::of(0); WIDTH];
         let licence = self.state.get(state::LICENCE);
         for (lane, value) in input.iter_mut().zip(leaf.lanes()) {
-            *lane = F::from_canonical_u64(value);
+            *lane = F::of(value);
         }
-        let [contributor, licence_of] = [state::CONTRIBUTOR, state::LICENCE].map(|field| self.state.0[field]);
-        input[LEAF_LANES] = contributor + F::from_canonical_u64(256) * licence_of;
+        let [contributor, licence_of] = [state::CONTRIBUTOR, state::LICENCE].map(|field| self.state.get(field));
+        input[LEAF_LANES] = F::of(field::add(contributor, field::mul(256, licence_of)));
         input[RATE..].copy_from_slice(&chain);
         let at = self.begin(c.leaf);
         self.put(at + c.length, length);
@@ -180,12 +181,12 @@ impl Trace {
     }
 
     /// Ends a contributor; the next has this number and licence.
-    pub(in crate::plonky2) fn close(&mut self, contributor: u64, licence: u64) {
+    pub(crate) fn close(&mut self, contributor: u64, licence: u64) {
         while self.state.get(state::SIZE) > 1 {
             let at = self.begin(self.c.bag);
             self.join(at);
         }
-        let mut input = [F::ZERO; WIDTH];
+        let mut input = [F::of(0); WIDTH];
         input[..4].copy_from_slice(&self.state.four(state::STACKED));
         let entry = [state::RECORDS, state::TOKENS, state::CONTRIBUTOR, state::LICENCE];
         for (lane, field) in input[4..].iter_mut().zip(entry) {
@@ -203,23 +204,18 @@ impl Trace {
         }
     }
 
-    /// Fills the rest with padding and the tables; returns the columns and the state at the end.
-    pub(in crate::plonky2) fn finish(mut self) -> (Vec<PolynomialValues<F>>, State) {
+    /// Fills the rest with padding and the tables; returns the cells row by row, and the state at the end.
+    pub(crate) fn finish(mut self) -> (Vec<F>, State<F>) {
         self.fill();
-        let width = self.c.total;
-        let columns = (0..width).map(|column| {
-            let values = self.cells[column..].iter().step_by(width).copied().collect();
-            PolynomialValues::new(values)
-        });
-        (columns.collect(), self.state)
+        (self.cells, self.state)
     }
 
     /// Padding and tables.
-    pub(super) fn fill(&mut self) {
+    pub(crate) fn fill(&mut self) {
         let c = self.c;
         if self.used < c.rows {
             let first = self.begin(c.total);
-            self.permute(first, [F::ZERO; WIDTH]);
+            self.permute(first, [F::of(0); WIDTH]);
             let padding = self.cells[first..first + c.total].to_vec();
             while self.used < c.rows {
                 let at = self.begin(c.total);
@@ -238,14 +234,14 @@ impl Trace {
         }
         let last = self.bounds.vocabulary.saturating_sub(1);
         for (i, row) in self.cells.chunks_mut(c.total).enumerate() {
-            row[c.row] = F::from_canonical_usize(i);
+            row[c.row] = F::of(i as u64);
             for j in 0..c.vocabulary_per_row {
                 let entry = i * c.vocabulary_per_row + j;
-                row[c.vocabulary + j] = F::from_canonical_u64((entry as u64).min(last));
-                row[c.vocabulary_uses + j] = F::from_canonical_u64(vocabulary[entry]);
+                row[c.vocabulary + j] = F::of((entry as u64).min(last));
+                row[c.vocabulary_uses + j] = F::of(vocabulary[entry]);
             }
             for j in 0..c.range_per_row {
-                row[c.range_uses + j] = F::from_canonical_u64(range[i * c.range_per_row + j]);
+                row[c.range_uses + j] = F::of(range[i * c.range_per_row + j]);
             }
         }
     }
@@ -256,8 +252,8 @@ impl Trace {
         let (high, low) = (key >> 32, key & 0xffff_ffff);
         let previous_high = self.state.get(state::PREVIOUS);
         // The first key follows -1: its low half lies one above.
-        let previous_low = self.state.0[state::PREVIOUS + 1] + F::ONE;
-        let gap_low = i128::from(low) - i128::from(previous_low.to_canonical_u64());
+        let previous_low = field::add(self.state.get(state::PREVIOUS + 1), 1);
+        let gap_low = i128::from(low) - i128::from(previous_low);
         let borrow = gap_low < 0;
         let gap_low = (gap_low + if borrow { 1 << 32 } else { 0 }) as u64;
         let gap_high = high.wrapping_sub(previous_high).wrapping_sub(borrow.into());
@@ -267,27 +263,26 @@ impl Trace {
             self.limb(at, 2 * i + 1, value >> 16);
         }
         self.flag(at + c.borrow, borrow);
-        let room = F::from_canonical_u64(0xffff_ffff - high);
-        self.cells[at + c.canonical] = room.try_inverse().unwrap_or(F::ZERO);
+        self.put(at + c.canonical, field::inverse(0xffff_ffff - high).unwrap_or_default());
         self.count(at, records);
-        let mut input = [F::ZERO; WIDTH];
-        input[0] = F::from_canonical_u64(key);
+        let mut input = [F::of(0); WIDTH];
+        input[0] = F::of(key);
         input[RATE..].copy_from_slice(&self.state.four(state::SORTED));
         let sorted = self.permute(at, input);
         self.state.put(state::SORTED, sorted);
         self.state.set(state::PREVIOUS, high);
         self.state.set(state::PREVIOUS + 1, low);
-        self.multiply_ratio(F::from_canonical_u64(key), true);
+        self.multiply_ratio(F::of(key), true);
     }
 
     fn multiply_ratio(&mut self, key: F, divide: bool) {
-        use plonky2::field::extension::quadratic::QuadraticExtension;
-        let [a, b] = self.bounds.challenge;
-        let factor = QuadraticExtension([a - key, b]);
+        let [a, b] = self.bounds.challenge.map(F::word);
+        let factor = Ext(field::sub(a, key.word()), b);
         // Only a challenge that equals a key has no inverse.
-        let factor = if divide { factor.try_inverse().unwrap_or(factor) } else { factor };
-        let ratio = QuadraticExtension([self.state.0[state::RATIO], self.state.0[state::RATIO + 1]]) * factor;
-        self.state.0[state::RATIO..state::RATIO + 2].copy_from_slice(&ratio.0);
+        let factor = if divide { factor.inverse().unwrap_or(factor) } else { factor };
+        let ratio = Ext(self.state.get(state::RATIO), self.state.get(state::RATIO + 1)) * factor;
+        self.state.set(state::RATIO, ratio.0);
+        self.state.set(state::RATIO + 1, ratio.1);
     }
 
     /// `count` of the row, with its half and its lowest bit.
@@ -301,7 +296,7 @@ impl Trace {
 
     /// Joins the two subtrees on top.
     fn join(&mut self, at: usize) {
-        let mut input = [F::ZERO; WIDTH];
+        let mut input = [F::of(0); WIDTH];
         input[..4].copy_from_slice(&self.state.four(state::STACKED + 4));
         input[4..8].copy_from_slice(&self.state.four(state::STACKED));
         let node = self.permute(at, input);
@@ -314,7 +309,7 @@ impl Trace {
         let at = self.used * self.c.total;
         self.used += 1;
         if kind < self.c.total {
-            self.cells[at + kind] = F::ONE;
+            self.cells[at + kind] = F::of(1);
         }
         let from = at + self.c.state;
         self.cells[from..from + state::LENGTH].copy_from_slice(&self.state.0);
@@ -322,11 +317,11 @@ impl Trace {
     }
 
     fn put(&mut self, cell: usize, value: u64) {
-        self.cells[cell] = F::from_noncanonical_u64(value);
+        self.cells[cell] = F::of(value);
     }
 
     fn flag(&mut self, cell: usize, value: bool) {
-        self.cells[cell] = F::from_bool(value);
+        self.cells[cell] = F::of(value.into());
     }
 
     fn limb(&mut self, at: usize, limb: usize, value: u64) {
@@ -337,30 +332,33 @@ impl Trace {
     fn permute(&mut self, at: usize, input: [F; WIDTH]) -> [F; 4] {
         let c = self.c;
         self.cells[at + c.input..at + c.s_box].copy_from_slice(&input);
-        let mut lanes = input;
+        let mut lanes = input.map(F::word);
         let mut cell = at + c.s_box;
         for (round, constants) in ROUND_CONSTANTS.iter().enumerate() {
             for (lane, &constant) in lanes.iter_mut().zip(constants) {
-                *lane += F::from_canonical_u64(constant);
+                *lane = field::add(*lane, constant);
             }
             let full = !(FULL_ROUNDS_EACH_SIDE..FULL_ROUNDS_EACH_SIDE + PARTIAL_ROUNDS).contains(&round);
             for lane in &mut lanes[..if full { WIDTH } else { 1 }] {
                 let x = *lane;
-                let cube = x * x * x;
-                *lane = cube * cube * x;
-                self.cells[cell] = cube;
-                self.cells[cell + 1] = *lane;
-                cell += 2;
+                let cube = field::mul(field::mul(x, x), x);
+                *lane = field::mul(field::mul(cube, cube), x);
+                if c.cubes {
+                    self.cells[cell] = F::of(cube);
+                    cell += 1;
+                }
+                self.cells[cell] = F::of(*lane);
+                cell += 1;
             }
-            lanes = F::mds_layer(&lanes);
+            lanes = linear_layer(&lanes);
         }
-        std::array::from_fn(|i| lanes[i])
+        std::array::from_fn(|i| F::of(lanes[i]))
     }
 }
 
-fn count_use(uses: &mut [u64], cell: F) {
+fn count_use<F: Cell>(uses: &mut [u64], cell: F) {
     // A value that is in no table has no count; the proof of such a trace fails.
-    if let Some(count) = uses.get_mut(cell.to_canonical_u64() as usize) {
+    if let Some(count) = uses.get_mut(cell.word() as usize) {
         *count += 1;
     }
 }
