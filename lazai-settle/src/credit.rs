@@ -12,7 +12,8 @@ use crate::session::Offer;
 /// A node's price and limits for one credit of a version, and the key that signs credits. Signed by the node.
 ///
 /// The key belongs to a version and a period: everybody who buys in that period has credits under the same terms, so terms tell nobody
-/// from anybody else. A node that signs two keys for one period can be shown to have done so.
+/// from anybody else. Credits are good for as long after their period as the period is long, so signed terms say when theirs began: a node
+/// that signs two keys for one time can be shown to have done so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CreditTerms {
@@ -33,13 +34,31 @@ pub struct CreditTerms {
     /// The public key that credits are verified with: a `SubjectPublicKeyInfo` of RSASSA-PSS in DER (RFC 9474, section 5), in hex.
     #[serde(with = "hex::serde")]
     pub public_key: Vec<u8>,
-    /// Credits are sold up to this time, seconds since 1970.
+    /// The end of the period: credits are sold up to this time, seconds since 1970.
     pub sold_until_s: u64,
-    /// A credit is good up to this time, seconds since 1970.
+    /// A credit is good up to this time, seconds since 1970: as long after the period as the period is long.
     pub valid_until_s: u64,
 }
 
 impl CreditTerms {
+    /// The length of the period, in seconds: credits are good for as long again.
+    #[must_use]
+    pub fn period_s(&self) -> u64 {
+        self.valid_until_s.saturating_sub(self.sold_until_s)
+    }
+
+    /// The beginning of the period, seconds since 1970.
+    #[must_use]
+    pub fn sold_from_s(&self) -> u64 {
+        self.sold_until_s.saturating_sub(self.period_s())
+    }
+
+    /// Tells whether other terms are sold in a part of the same time: the end of a period may be the beginning of the next.
+    #[must_use]
+    pub fn overlap(&self, other: &Self) -> bool {
+        self.sold_from_s() < other.sold_until_s && other.sold_from_s() < self.sold_until_s
+    }
+
     /// The price of so many credits.
     ///
     /// # Errors

@@ -5,6 +5,9 @@
 //! pays for it, and the node signs the blinded messages (RFC 9474). What is left once the blind is off ([`Credit`]) is verified with the
 //! key, and tells nothing of the order. It pays one request, once: the node writes the number down before its reply leaves.
 //!
+//! A node has one key for a version and a period, which it tells everybody: the consumer asks for it as a stranger, both before it buys and before
+//! it spends, and two keys for one time are a refusal with both signatures in it ([`CreditError::TwoKeys`]).
+//!
 //! [`Purse`] keeps credits in a file; `Talker::buy_credits` fills it and [`CreditTalker`] spends out of it, over whatever is a [`CreditNode`].
 //! What time, amounts and words still tell: the book, "Who can read what".
 
@@ -12,11 +15,12 @@ mod blind;
 mod buying;
 mod purse;
 mod spending;
+mod told;
 
 use lazai_core::digest::DomainHasher;
 use lazai_core::message::Message;
 use lazai_core::sign::{Encoder, SignatureError};
-use lazai_core::{Address, Digest, Domain, LedgerId, SessionId, Signature, TypedData};
+use lazai_core::{Address, ClassId, Digest, Domain, LedgerId, SessionId, Signature, TypedData, VersionNumber};
 use lazai_settle::credit::{CreditReceipt, CreditTerms};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -28,6 +32,9 @@ pub use spending::CreditTalker;
 
 /// Most credits of one order.
 pub const MOST_CREDITS: usize = 256;
+/// Shortest period of a key, in seconds: a day. Buyers of shorter ones are few, and would be known by their key: a consumer buys and spends no
+/// credits under such terms.
+pub const LEAST_PERIOD_S: u64 = 86_400;
 
 /// Terms with their node's signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,9 +69,42 @@ pub enum CreditError {
         /// The node that the terms name.
         found: Address,
     },
+    /// The terms are another version's.
+    #[error("the terms of credits are of {found:?}, {expected:?} is expected")]
+    OtherVersion {
+        /// The version that is talked with.
+        expected: (ClassId, VersionNumber),
+        /// The version that the terms name.
+        found: (ClassId, VersionNumber),
+    },
+    /// The period of the terms is so short, or so far ahead, that few buy in it.
+    #[error(
+        "the terms of credits are sold from {from_s} to {until_s} (seconds since 1970), it is {now_s}: periods of {LEAST_PERIOD_S} seconds or more, which have begun, are gone by"
+    )]
+    Period {
+        /// The beginning of the period.
+        from_s: u64,
+        /// Its end.
+        until_s: u64,
+        /// The time.
+        now_s: u64,
+    },
     /// The node did not sign the terms.
     #[error("terms of credits: {0}")]
     Signature(#[from] SignatureError),
+    /// The node signed two keys for one time: it could tell buyers from one another by them. Both signatures are the proof.
+    #[error("the node signed two keys of credits for one time, {} and {}: nothing is sent", .0.first.digest(), .0.second.digest())]
+    TwoKeys(Box<TwoKeys>),
+}
+
+/// Signed terms of a version for a part of the same time, with different keys or prices.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TwoKeys {
+    /// The one.
+    pub first: SignedCreditTerms,
+    /// The other.
+    pub second: SignedCreditTerms,
 }
 
 impl SignedCreditTerms {
@@ -267,7 +307,8 @@ pub struct CreditDelivery {
 
 /// A node that sells credits, as a consumer sees it.
 pub trait CreditNode: Node {
-    /// The terms of a version whose credits are good now, as everybody is told them; those that are sold now are first.
+    /// The terms of a version whose credits are good now, as a stranger is told them: nothing that is sent for it has anything in common with
+    /// what was sent before. Those that are sold now are first.
     fn credit_terms<'a>(&'a self, model: &'a str) -> NodeFuture<'a, Vec<SignedCreditTerms>>;
 
     /// Orders credits: the receipt, and the signatures once they are paid.

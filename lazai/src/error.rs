@@ -235,12 +235,14 @@ codes! {
     crate::credits::CreditError {
         Self::Expired { .. } => "credits.expired",
         Self::Blind(crate::credits::BlindError::Signature) => "credits.signature",
+        Self::TwoKeys(_) => "credits.two_keys",
         _ => "credits.terms",
     }
     crate::credits::PurseError {
         Self::Credit(error) => Coded::code(error),
         Self::Empty { .. } => "credits.none",
         Self::File { .. } => "file",
+        Self::Full { .. } => "credits.full",
         Self::NotTold { .. } => "credits.not_told",
         Self::NotDelivered { .. } => "credits.not_delivered",
         _ => "credits.not_purse",

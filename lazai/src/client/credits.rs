@@ -9,7 +9,7 @@ use crate::consumer::ConsumerError;
 use crate::conversation::CheckedReply;
 use crate::credits::{CreditTalker, Purse};
 use crate::http::HttpNode;
-use crate::node::{NodeError, ReplySettings};
+use crate::node::ReplySettings;
 use crate::wire::talk::OfferedModel;
 
 impl Session {
@@ -22,18 +22,7 @@ impl Session {
         let _turn = self.0.turn.lock().await;
         let mut saying = Saying { session: self, conversation: self.conversation() };
         let (consumer, node, conversation) = (&self.0.consumer, &self.0.node, &mut saying.conversation);
-        let terms = match purse.terms_ordered(conversation.session)? {
-            Some(terms) => terms,
-            None => {
-                let of = (conversation.offer.offer.class, conversation.offer.offer.version);
-                let mut models = node.models().await?.into_iter();
-                let model = models.find(|model| (model.offer.offer.class, model.offer.offer.version) == of);
-                let none = || NodeError::Credit { reason: "the node sells none for this character".into() };
-                model.and_then(|model| model.credits.into_iter().next()).ok_or_else(none)?
-            }
-        };
-        let now_s = consumer.now_s();
-        consumer.talker().buy_credits(conversation, node, purse, &terms, count, now_s).await
+        consumer.talker().buy_credits(conversation, node, purse, count, consumer.now_s()).await
     }
 }
 
@@ -51,7 +40,8 @@ impl Client {
             None => talker,
         };
         let node = self.node.held_to(&self.account.domain(), offer.node);
-        CreditChat { talker, node, account: self.account.clone(), messages: Mutex::default() }
+        let (turn, messages) = (async_lock::Mutex::new(()), Mutex::default());
+        CreditChat { talker, node, account: self.account.clone(), turn, messages }
     }
 }
 
@@ -62,6 +52,8 @@ pub struct CreditChat {
     talker: CreditTalker,
     node: HttpNode,
     account: crate::Account,
+    /// Held by whoever talks: what is said at the same time is said one after another.
+    turn: async_lock::Mutex<()>,
     messages: Mutex<Vec<Message>>,
 }
 
@@ -84,6 +76,7 @@ impl CreditChat {
         settings: ReplySettings,
         on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<CheckedReply, ConsumerError> {
+        let _turn = self.turn.lock().await;
         let mut messages = self.messages();
         messages.push(Message::new(Role::User, text));
         let now_s = self.account.ledger().now_s();

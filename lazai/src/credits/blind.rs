@@ -13,6 +13,9 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 const BITS: usize = 2_048;
 /// The length of a blinded message, a blind signature and a signature, in bytes.
 pub const BLIND_BYTES: usize = BITS / 8;
+/// The public exponent of every key: 65,537. It is prime, and so large that a key whose modulus it does not fit signs next to no number: with a
+/// smaller one, such as 3, a node could choose among several roots of a number, and know the credit again by its choice.
+const EXPONENT: [u8; 3] = [1, 0, 1];
 /// Longest public key that is read, in bytes: one of this length has 346 in DER.
 const MOST_KEY_BYTES: usize = 512;
 
@@ -20,8 +23,8 @@ const MOST_KEY_BYTES: usize = 512;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum BlindError {
-    /// No RSASSA-PSS key of 2,048 bits in the one spelling that is read.
-    #[error("it is no RSASSA-PSS key of 2048 bits with SHA-384")]
+    /// No RSASSA-PSS key of 2,048 bits with the exponent 65,537, in the one spelling that is read.
+    #[error("it is no RSASSA-PSS key of 2048 bits with SHA-384 and the exponent 65537")]
     Key,
     /// No number below the modulus, of the modulus' length.
     #[error("it is no blinded message or blind signature of 256 bytes below the key's modulus")]
@@ -60,7 +63,7 @@ impl CreditKey {
     /// Reads the key of signed terms.
     ///
     /// # Errors
-    /// [`BlindError::Key`] for anything but the one spelling of an RSASSA-PSS key of 2,048 bits.
+    /// [`BlindError::Key`] for anything but the one spelling of an RSASSA-PSS key of 2,048 bits with the exponent 65,537.
     pub fn read(spki: &[u8]) -> Result<Self, BlindError> {
         if spki.len() > MOST_KEY_BYTES {
             return Err(BlindError::Key);
@@ -68,7 +71,10 @@ impl CreditKey {
         let key = PublicKey::from_spki(spki).map_err(|_| BlindError::Key)?;
         // Parameters that the parser passes over, a longer modulus, another spelling.
         let written = key.to_spki().map_err(|_| BlindError::Key)?;
-        if written != spki || key.components().n().len() != BLIND_BYTES || key.components().n()[0] < 0x80 {
+        let (n, e) = (key.components().n(), key.components().e());
+        let is_long = n.len() == BLIND_BYTES && n.first().is_some_and(|first| *first >= 0x80);
+        let leading = e.iter().take_while(|byte| **byte == 0).count();
+        if written != spki || !is_long || e.get(leading..) != Some(&EXPONENT[..]) {
             return Err(BlindError::Key);
         }
         Ok(Self(key))
@@ -229,6 +235,22 @@ mod tests {
         assert_eq!(key.verify(&signature, Digest::ZERO, &bytes("msg")), Err(BlindError::Signature));
         // The RFC's key is of 4,096 bits: it is no key for credits.
         assert_eq!(CreditKey::read(&key.to_bytes().unwrap()).unwrap_err(), BlindError::Key);
+    }
+
+    /// With the exponent 3, a node that takes primes of which a third of all numbers are cubes has nine signatures of a number to choose from, and the
+    /// RFC's parser takes that key.
+    #[test]
+    fn a_key_with_another_exponent_is_refused() {
+        use blind_rsa_signatures::reexports::crypto_bigint::BoxedUint;
+        use blind_rsa_signatures::reexports::rsa::RsaPublicKey;
+
+        let key = CreditSecret::generate().unwrap().public().unwrap();
+        let n = BoxedUint::from_be_slice(&key.0.components().n(), 2_048).unwrap();
+        let of = |e: u32| PublicKey::<Sha384, PSS, Randomized>::new(RsaPublicKey::new(n.clone(), e.into()).unwrap());
+        let (three, usual) = (of(3).to_spki().unwrap(), of(65_537).to_spki().unwrap());
+        assert!(CreditKey::read(&usual).unwrap() == key);
+        assert!(PublicKey::<Sha384, PSS, Randomized>::from_spki(&three).is_ok());
+        assert_eq!(CreditKey::read(&three).unwrap_err(), BlindError::Key);
     }
 
     #[test]

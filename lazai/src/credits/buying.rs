@@ -4,6 +4,7 @@ use lazai_core::sign;
 use lazai_core::{Amount, Digest};
 
 use super::purse::Order;
+use super::told::check_told;
 use super::{
     BlindBytes, CreditDelivery, CreditNode, CreditOrder, CreditOrderClaim, MOST_CREDITS, Purse, PurseError,
     SignedCreditTerms, credit_message, order_digest,
@@ -13,21 +14,21 @@ use crate::conversation::{Conversation, ReceivedCredits, Talker, same};
 use crate::node::NodeError;
 
 impl Talker {
-    /// Buys credits in a session, and puts them into a purse: pays the debt, orders, checks the receipt, pays for it, and takes the
-    /// credits. An order that this session began and did not finish is finished first, and is all that is done then. Returns the number of credits that were
-    /// put in.
+    /// Buys credits in a session, and puts them into a purse: pays the debt, asks as a stranger what is sold, orders, checks the receipt, pays for it, and
+    /// takes the credits. An order that this session began and did not finish is finished first, and is all that is done then. Returns the number of
+    /// credits that were put in. They cost no more than is left of the session's deposit.
     ///
     /// The purse has the order before the node has it, and the credits before this returns: after a crash at any moment the same call
     /// with the session's conversation goes on.
     ///
     /// # Errors
-    /// [`ConsumerError`]; [`ConsumerError::Purse`] if the purse cannot be written.
+    /// [`ConsumerError`]; [`ConsumerError::Credit`] for terms that are not gone by: nothing is ordered then. [`ConsumerError::Purse`] if the purse
+    /// cannot be written. [`NodeError::Credit`] if the node sells none.
     pub async fn buy_credits(
         &self,
         conversation: &mut Conversation,
         node: &dyn CreditNode,
         purse: &Purse,
-        terms: &SignedCreditTerms,
         count: usize,
         now_s: u64,
     ) -> Result<usize, ConsumerError> {
@@ -35,7 +36,8 @@ impl Talker {
         let order = match purse.order_of(conversation.session)? {
             Some(order) => order,
             None => {
-                let order = self.order_credits(conversation, terms, count, now_s).await?;
+                let terms = self.sold_to_all(conversation, node, purse, now_s).await?;
+                let order = self.order_credits(conversation, &terms, count, now_s).await?;
                 purse.begin(order)?
             }
         };
@@ -54,6 +56,23 @@ impl Talker {
         self.pay_owed(conversation, node).await?;
         let delivery = node.order_credits(&order.order).await?;
         Ok(purse.collect(conversation.session, &delivery.signatures, now_s)?)
+    }
+
+    /// The terms that are sold now to everybody, for the session's version.
+    async fn sold_to_all(
+        &self,
+        conversation: &Conversation,
+        node: &dyn CreditNode,
+        purse: &Purse,
+        now_s: u64,
+    ) -> Result<SignedCreditTerms, ConsumerError> {
+        let offer = &conversation.offer.offer;
+        let of = (offer.node, offer.class, offer.version);
+        let told = node.credit_terms(&format!("dat:{}:{}", offer.class, offer.version)).await?;
+        check_told(self.domain(), of, &told, &purse.terms(of)?, now_s)?;
+        let mut sold = told.into_iter().filter(|signed| signed.terms.sold_until_s >= now_s);
+        let none = || NodeError::Credit { reason: "the node sells none for this character".into() };
+        Ok(sold.next().ok_or_else(none)?)
     }
 
     /// A signed order of so many credits, whose numbers are drawn and blinded here.
@@ -115,14 +134,7 @@ impl Talker {
 }
 
 /// Refusals that say that an order is not taken, and not that the node cannot answer now.
-const FINAL: [&str; 6] = [
-    "node.credit",
-    "node.deposit_exhausted",
-    "node.market",
-    "node.not_served",
-    "node.setting",
-    "node.turn_out_of_order",
-];
+const FINAL: [&str; 4] = ["node.credit", "node.deposit_exhausted", "node.market", "node.turn_out_of_order"];
 
 impl From<PurseError> for ConsumerError {
     fn from(error: PurseError) -> Self {

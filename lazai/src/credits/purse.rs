@@ -19,8 +19,14 @@ use super::{BlindBytes, Blinded, Credit, CreditError, CreditOrder, SignedCreditT
 
 /// The version of the file.
 const VERSION: u32 = 1;
-/// Largest file that is read: some 30,000 credits.
+/// Largest file that is read.
 const MOST_BYTES: u64 = 32 << 20;
+/// Most credits, with those that are ordered: a file of these is far below the largest one.
+const MOST_HELD: usize = 10_000;
+/// Most requests that one credit is sent with.
+const MOST_REQUESTS: usize = 8;
+/// The time after which credits that are over are left out, in seconds: a clock that is wrong for a day loses none.
+const OVER_S: u64 = 30 * 86_400;
 
 /// Why a purse could not be read or written, or has not what is asked for.
 #[derive(Debug, Error)]
@@ -46,6 +52,14 @@ pub enum PurseError {
         path: PathBuf,
         /// The error.
         source: std::io::Error,
+    },
+    /// So many credits are in it that no more are bought.
+    #[error("{path}: a purse holds at most {most} credits")]
+    Full {
+        /// The file.
+        path: PathBuf,
+        /// Most credits.
+        most: usize,
     },
     /// It is no purse, or one of a later version.
     #[error("{path}: it is no purse of version 1: {reason}")]
@@ -85,9 +99,26 @@ pub(super) struct Order {
 #[serde(deny_unknown_fields)]
 struct Held {
     credit: Credit,
-    /// Keyed digest of the request that it was sent with, and may have paid.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    request: Option<Digest>,
+    /// Keyed digests of the requests that it was sent with: it may have paid for one of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    requests: Vec<Digest>,
+    /// True once it was sent with any: its node may have seen it, and would know it again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    seen: bool,
+    /// True once its node said that it was spent for another request than it was sent with: for one of these, or for none of ours.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    spent: bool,
+}
+
+/// A credit that is sent with a request.
+pub(super) struct Taken {
+    pub credit: Credit,
+    /// Its terms.
+    pub terms: SignedCreditTerms,
+    /// Keyed digest of the request.
+    request: Digest,
+    /// False if it was sent with this request before.
+    pub is_first: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -155,14 +186,15 @@ impl Purse {
         let sum = |terms: &SignedCreditTerms| {
             let digest = terms.digest();
             let of = |is_free: bool| {
-                let held = |held: &&Held| held.credit.terms == digest && held.request.is_none() == is_free;
+                let held = |held: &&Held| held.credit.terms == digest && held.requests.is_empty() == is_free;
                 contents.credits.iter().filter(held).count()
             };
             let ordered = contents.orders.iter().filter(|order| order.order.terms == digest);
             let ordered = ordered.map(|order| order.blinds.len()).sum();
             PurseSum { terms: terms.clone(), free: of(true), under_way: of(false), ordered }
         };
-        Ok(contents.terms.iter().map(sum).collect())
+        let sums = contents.terms.iter().map(sum);
+        Ok(sums.filter(|sum| sum.free + sum.under_way + sum.ordered > 0).collect())
     }
 
     /// The order of a session that is not collected yet.
@@ -171,10 +203,10 @@ impl Purse {
         Ok(orders.into_iter().find(|order| order.order.session == session))
     }
 
-    /// The terms of a session's order that is not collected yet.
-    #[cfg(feature = "client")]
-    pub(crate) fn terms_ordered(&self, session: SessionId) -> Result<Option<SignedCreditTerms>, PurseError> {
-        Ok(self.order_of(session)?.map(|order| order.terms))
+    /// The signed terms of a version that are known from what was bought.
+    pub(super) fn terms(&self, of: (Address, ClassId, VersionNumber)) -> Result<Vec<SignedCreditTerms>, PurseError> {
+        let all = self.read()?.map(|contents| contents.terms).unwrap_or_default();
+        Ok(all.into_iter().filter(|signed| signed.is_of(of)).collect())
     }
 
     /// Notes an order before it is sent. Returns the order of the session: another process may have been first.
@@ -182,6 +214,10 @@ impl Purse {
         self.change(|contents| {
             if let Some(first) = contents.orders.iter().find(|first| first.order.session == order.order.session) {
                 return Ok(first.clone());
+            }
+            let ordered: usize = contents.orders.iter().map(|order| order.blinds.len()).sum();
+            if contents.credits.len() + ordered + order.blinds.len() > MOST_HELD {
+                return Err(PurseError::Full { path: self.path.clone(), most: MOST_HELD });
             }
             if !contents.terms.contains(&order.terms) {
                 contents.terms.push(order.terms.clone());
@@ -216,7 +252,7 @@ impl Purse {
                 let message = credit_message(terms, blind.number);
                 let signature = key.unblind(blind, &signed.0, message.as_bytes()).map_err(CreditError::from)?;
                 let credit = Credit { terms, number: blind.number, prefix: blind.prefix, signature };
-                Ok(Held { credit, request: None })
+                Ok(Held { credit, requests: Vec::new(), seen: false, spent: false })
             };
             let credits: Vec<Held> = order.blinds.iter().zip(signed).map(unblind).collect::<Result<_, PurseError>>()?;
             contents.credits.extend(credits);
@@ -226,49 +262,57 @@ impl Purse {
         })
     }
 
-    /// The credit for a request: that which the same request was sent with before, else a free one, else one that another request
-    /// was sent with and may not have paid: the node says whether it did. On disk, it is for this request when this returns.
+    /// The credit for a request: one that the same request was sent with before, else one that its node never saw, else a free one, else one
+    /// that another request was sent with and may not have paid: the node says whether it did. On disk, it is for this request when this returns.
     pub(super) fn take(
         &self,
         of: (Address, ClassId, VersionNumber),
         told: &[SignedCreditTerms],
         request: Digest,
         now_s: u64,
-    ) -> Result<(Credit, SignedCreditTerms), PurseError> {
+    ) -> Result<Taken, PurseError> {
+        let told: Vec<Digest> = told.iter().map(SignedCreditTerms::digest).collect();
         self.change(|contents| {
             let key = contents.key;
             let request = DomainHasher::new("lazai.purse.request.v1").part(key.as_bytes()).part(request.as_bytes());
             let request = request.finish();
-            let good: Vec<_> = contents.terms.iter().filter(|terms| terms.is_good(of, now_s)).cloned().collect();
-            let (good, untold): (Vec<_>, Vec<_>) = good.into_iter().partition(|terms| told.contains(terms));
-            let among = |all: &[SignedCreditTerms], held: &Held| {
-                all.iter().find(|terms| terms.digest() == held.credit.terms).cloned()
-            };
+            let good = contents.terms.iter().filter(|terms| terms.is_of(of) && now_s <= terms.terms.valid_until_s);
+            let good: Vec<_> = good.map(|terms| (terms.digest(), terms.clone())).collect();
             let rank = |(at, held): (usize, &Held)| {
-                let terms = among(&good, held)?;
-                let rank = match held.request {
-                    Some(before) if before == request => 0,
-                    None => 1,
-                    Some(_) => 2,
+                let (digest, terms) = good.iter().find(|(digest, _)| *digest == held.credit.terms)?;
+                let rank = match held.requests.len() {
+                    _ if held.requests.contains(&request) => 0,
+                    0 if !held.seen => 1,
+                    0 => 2,
+                    sent if sent < MOST_REQUESTS && !held.spent => 3,
+                    _ => return None,
                 };
                 // What ends first is spent first.
-                Some((rank, terms.terms.valid_until_s, at, terms))
+                told.contains(digest).then(|| (rank, terms.terms.valid_until_s, at, terms.clone()))
             };
             let ranked = contents.credits.iter().enumerate().filter_map(rank);
-            let Some((_, _, at, terms)) = ranked.min_by_key(|(rank, until_s, at, _)| (*rank, *until_s, *at)) else {
-                let credits = contents.credits.iter().filter(|held| among(&untold, held).is_some()).count();
+            let Some((rank, _, at, terms)) = ranked.min_by_key(|(rank, until_s, at, _)| (*rank, *until_s, *at)) else {
+                let is_untold = |held: &&Held| {
+                    let (terms, mut good) = (held.credit.terms, good.iter());
+                    !held.spent && !told.contains(&terms) && good.any(|(digest, _)| *digest == terms)
+                };
+                let credits = contents.credits.iter().filter(is_untold).count();
                 let (node, class, version) = of;
                 return Err(match credits {
                     0 => PurseError::Empty { node, class, version },
                     credits => PurseError::NotTold { credits },
                 });
             };
-            contents.credits[at].request = Some(request);
-            Ok((contents.credits[at].credit.clone(), terms))
+            let is_first = rank != 0;
+            if is_first {
+                contents.credits[at].requests.push(request);
+                contents.credits[at].seen = true;
+            }
+            Ok(Taken { credit: contents.credits[at].credit.clone(), terms, request, is_first })
         })
     }
 
-    /// Removes a credit that was spent, or that its node does not take.
+    /// Removes a credit whose request got its reply.
     pub(super) fn spent(&self, number: Digest) -> Result<(), PurseError> {
         self.change(|contents| {
             contents.credits.retain(|held| held.credit.number != number);
@@ -276,11 +320,25 @@ impl Purse {
         })
     }
 
-    /// Frees a credit whose request was refused before it was spent.
-    pub(super) fn give_back(&self, number: Digest) -> Result<(), PurseError> {
+    /// Notes that a credit did not pay for a request, because it is spent for another. Returns true if it was sent with others: one of these
+    /// it paid for, and whoever asks that again still gets the reply. A credit that was sent with no other is removed.
+    pub(super) fn spent_for_another(&self, taken: &Taken) -> Result<bool, PurseError> {
         self.change(|contents| {
-            let held = contents.credits.iter_mut().filter(|held| held.credit.number == number);
-            held.for_each(|held| held.request = None);
+            let Some(held) = contents.held(taken.credit.number) else { return Ok(true) };
+            held.requests.retain(|request| *request != taken.request);
+            held.spent = true;
+            let others = !held.requests.is_empty();
+            contents.credits.retain(|held| !held.spent || !held.requests.is_empty());
+            Ok(others)
+        })
+    }
+
+    /// Notes that a request was refused before its credit was spent for it.
+    pub(super) fn give_back(&self, taken: &Taken) -> Result<(), PurseError> {
+        self.change(|contents| {
+            if let Some(held) = contents.held(taken.credit.number) {
+                held.requests.retain(|request| *request != taken.request);
+            }
             Ok(())
         })
     }
@@ -335,23 +393,22 @@ impl Purse {
 }
 
 impl SignedCreditTerms {
-    fn is_good(&self, (node, class, version): (Address, ClassId, VersionNumber), now_s: u64) -> bool {
-        let terms = &self.terms;
-        (terms.node, terms.class, terms.version) == (node, class, version) && now_s <= terms.valid_until_s
+    fn is_of(&self, of: (Address, ClassId, VersionNumber)) -> bool {
+        (self.terms.node, self.terms.class, self.terms.version) == of
     }
 }
 
 impl Contents {
-    /// Leaves out credits whose time is over, and terms that nothing names.
+    fn held(&mut self, number: Digest) -> Option<&mut Held> {
+        self.credits.iter_mut().find(|held| held.credit.number == number)
+    }
+
+    /// Leaves out credits and orders whose time is long over, and terms that nothing names.
     fn clear(&mut self, now_s: u64) {
-        let over = |terms: &SignedCreditTerms| terms.terms.valid_until_s < now_s;
+        let over = |terms: &SignedCreditTerms| terms.terms.valid_until_s.saturating_add(OVER_S) < now_s;
         let over: Vec<Digest> = self.terms.iter().filter(|terms| over(terms)).map(SignedCreditTerms::digest).collect();
         self.credits.retain(|held| !over.contains(&held.credit.terms));
-        let (credits, orders) = (&self.credits, &self.orders);
-        self.terms.retain(|terms| {
-            let digest = terms.digest();
-            credits.iter().any(|held| held.credit.terms == digest)
-                || orders.iter().any(|order| order.order.terms == digest)
-        });
+        self.orders.retain(|order| !over.contains(&order.order.terms));
+        self.terms.retain(|terms| !over.contains(&terms.digest()));
     }
 }

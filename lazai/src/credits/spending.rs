@@ -7,6 +7,7 @@ use lazai_core::message::Message;
 use lazai_core::{Address, ClassId, Digest, Domain, LedgerId, VersionNumber};
 use lazai_settle::Market;
 
+use super::told::check_told;
 use super::{Credit, CreditNode, CreditRequest, Purse, SignedCreditTerms};
 use crate::consumer::ConsumerError;
 use crate::conversation::{
@@ -14,20 +15,19 @@ use crate::conversation::{
 };
 use crate::node::{ChatReply, NodeError, ReplySettings, request_digest};
 
-/// Refusals before a credit is spent, as long as nothing of the reply was heard: the credit is free for another request.
-const UNSPENT: [&str; 10] = [
+/// Refusals before a credit is spent, as long as nothing of the reply was heard: the credit is free for another request. None that somebody on the
+/// way could say in the node's place.
+const UNSPENT: [&str; 8] = [
     "node.busy",
     "node.draining",
     "node.generation",
     "node.moderated",
     "node.not_served",
     "node.prompt_too_long",
-    "node.rate_limited",
     "node.setting",
-    "node.unsealed",
     "request.model",
 ];
-/// Credits that are tried for one request: another process may have spent some.
+/// Credits that are tried for one request, if none is left but such as were sent before.
 const TRIES: usize = 4;
 
 /// Talks with a version at a node, and pays with credits: it has no key, and signs nothing.
@@ -72,8 +72,9 @@ impl CreditTalker {
     /// until it was checked here.
     ///
     /// # Errors
-    /// [`ConsumerError::Purse`] without a credit that may be sent; [`ConsumerError::Node`]. A credit is never sent with another request
-    /// once something of a reply was heard, unless no other is left.
+    /// [`ConsumerError::Purse`] without a credit that may be sent; [`ConsumerError::Credit`] for terms that are not gone by, and
+    /// [`ConsumerError::Node`]. A credit is sent with another request than before only if no other is left, and the node says then whether it is
+    /// spent. [`NodeError::CreditSpent`] for a credit that was sent with nothing else: the node takes no credits, or somebody has the purse.
     pub async fn ask(
         &self,
         node: &dyn CreditNode,
@@ -85,34 +86,29 @@ impl CreditTalker {
         let (address, class, version) = self.of;
         node.expect(&self.domain, address);
         let told = node.credit_terms(&format!("dat:{class}:{version}")).await?;
+        check_told(&self.domain, self.of, &told, &self.purse.terms(self.of)?, now_s)?;
         let words = request_digest(Digest::ZERO, &messages, &settings);
-        let mut request = None;
-        for last in (0..TRIES).map(|tried| tried + 1 == TRIES) {
-            let (credit, terms) = self.purse.take(self.of, &told, words, now_s)?;
-            let request = request.get_or_insert_with(|| CreditRequest {
-                credit: credit.clone(),
-                messages: messages.clone(),
-                settings: settings.clone(),
-            });
-            request.credit = credit;
-            terms.check(&self.domain, address, now_s)?;
+        for _ in 0..TRIES {
+            let taken = self.purse.take(self.of, &told, words, now_s)?;
+            let (messages, settings) = (messages.clone(), settings.clone());
+            let request = CreditRequest { credit: taken.credit.clone(), messages, settings };
             let mut heard = false;
             let mut hear = |text: &str| {
                 heard |= !text.is_empty();
                 on_text(text);
             };
-            let answered = node.chat_by_credit(request, &mut hear).await;
+            let answered = node.chat_by_credit(&request, &mut hear).await;
             match answered {
-                Ok(reply) => return self.take(request, &terms, reply),
+                Ok(reply) => return self.take(&request, &taken.terms, reply),
                 Err(error) if error.code() == NodeError::CreditSpent.code() && !heard => {
-                    self.purse.spent(request.credit.number)?;
-                    if last {
+                    if !self.purse.spent_for_another(&taken)? {
                         return Err(error.into());
                     }
                 }
                 Err(error) => {
-                    if !heard && UNSPENT.contains(&error.code()) {
-                        self.purse.give_back(request.credit.number)?;
+                    // After an earlier try with the same request, nobody knows whether that one was heard.
+                    if taken.is_first && !heard && UNSPENT.contains(&error.code()) {
+                        self.purse.give_back(&taken)?;
                     }
                     return Err(error.into());
                 }

@@ -1,7 +1,8 @@
 //! Selling credits: the keys of a version's periods, terms, orders.
 //!
 //! Keys lie in the book, so that all replicas of a node have the same ones, and none is told before it is on disk: what was sold under
-//! a key is taken as long as its terms hold, whatever the node's keeper asks for by then.
+//! a key is taken as long as its terms hold, whatever the node's keeper asks for by then. There is one key for each time: another price begins
+//! with the next period.
 
 mod spending;
 
@@ -20,7 +21,7 @@ use super::Provider;
 use super::page::{Page, lock};
 use crate::credits::{
     BlindBytes, BlindError, CreditDelivery, CreditKey, CreditNode, CreditOrder, CreditRequest, CreditSecret,
-    MOST_CREDITS, SignedCreditReceipt, SignedCreditTerms,
+    LEAST_PERIOD_S, MOST_CREDITS, SignedCreditReceipt, SignedCreditTerms,
 };
 use crate::node::{Asked, ChatReply, NodeError, NodeFuture};
 
@@ -45,8 +46,8 @@ pub struct CreditSale {
     pub prompt_ceiling: u32,
     /// Most tokens of a reply.
     pub completion_ceiling: u32,
-    /// The length of a period, in seconds. A credit is good to the end of the period after the one it was sold in. Everybody who buys in a period
-    /// is one among its buyers: a longer one hides better.
+    /// The length of a period, in seconds, at least [`LEAST_PERIOD_S`]. A credit is good for as long again after the period it was sold in.
+    /// Everybody who buys in a period is one among its buyers: a longer one hides better.
     pub period_s: u64,
 }
 
@@ -114,15 +115,18 @@ impl OpenKey {
         Ok(Self { digest: terms.digest(), terms, key, secret: CreditSecret::read(&der).map_err(failed)? })
     }
 
-    fn is_of(&self, sale: &CreditSale, sold_until_s: u64) -> bool {
-        let terms = &self.terms.terms;
-        (terms.asset, terms.price, terms.prompt_ceiling, terms.completion_ceiling, terms.sold_until_s)
-            == (sale.asset, sale.price, sale.prompt_ceiling, sale.completion_ceiling, sold_until_s)
+    fn is_sold(&self, now_s: u64) -> bool {
+        self.terms.terms.sold_until_s >= now_s
+    }
+
+    fn is_good(&self, now_s: u64) -> bool {
+        self.terms.terms.valid_until_s >= now_s
     }
 }
 
 impl Provider {
-    /// Also sells credits for a version: replies that are paid without telling by whom.
+    /// Also sells credits for a version: replies that are paid without telling by whom. A price, or a period, that is another than before begins
+    /// once the present period is over.
     #[must_use]
     pub fn with_credits(mut self, sale: CreditSale) -> Self {
         self.credits.sales.insert((sale.class, sale.version), sale);
@@ -155,47 +159,41 @@ impl Provider {
     async fn credit_keys(&self, class: ClassId, version: VersionNumber) -> Result<Keys, NodeError> {
         let now_s = self.ledger().now_s();
         let sale = self.credits.sales.get(&(class, version));
-        let sold_until_s = sale.map(|sale| {
-            let period_s = sale.period_s.max(1);
-            (now_s / period_s).saturating_add(1).saturating_mul(period_s)
-        });
-        let good = |keys: &Keys| -> Keys {
-            let mut keys: Keys = keys.iter().filter(|key| key.terms.terms.valid_until_s >= now_s).cloned().collect();
-            // The newest of those that are sold now is first.
-            keys.sort_by_key(|key| match (sale, sold_until_s) {
-                (Some(sale), Some(until_s)) if key.is_of(sale, until_s) => 0,
-                _ => 1,
-            });
-            keys
-        };
-        let is_sold = |keys: &Keys| match (sale, sold_until_s) {
-            (Some(sale), Some(until_s)) => keys.first().is_some_and(|key| key.is_of(sale, until_s)),
-            _ => true,
-        };
+        let is_enough = |keys: &Keys| sale.is_none() || keys.iter().any(|key| key.is_sold(now_s));
+        let good = |keys: Keys| keys.into_iter().filter(|key| key.is_good(now_s)).collect::<Keys>();
         let open = lock(&self.credits.open).get(&(class, version)).cloned();
-        if let Some(keys) = open.map(|keys| good(&keys)).filter(is_sold) {
-            return Ok(keys);
+        if let Some(keys) = open.filter(is_enough) {
+            return Ok(good(keys));
         }
         let _making = self.credits.making.lock().await;
-        let keys = good(&self.read_credit_keys(class, version).await?);
-        let keys = match (sale, sold_until_s) {
-            (Some(sale), Some(until_s)) if !is_sold(&keys) => {
-                self.make_credit_key(sale, until_s, now_s).await?;
-                good(&self.read_credit_keys(class, version).await?)
+        let keys = self.read_credit_keys(class, version).await?;
+        match sale {
+            Some(sale) if !is_enough(&keys) => {
+                self.make_credit_key(sale, now_s).await?;
+                Ok(good(self.read_credit_keys(class, version).await?))
             }
-            _ => keys,
-        };
+            _ => Ok(good(keys)),
+        }
+    }
+
+    /// Opens the keys that the book has now, those that are sold last first.
+    async fn read_credit_keys(&self, class: ClassId, version: VersionNumber) -> Result<Keys, NodeError> {
+        let kept = self.page(self.credit_page(class, version)).await?.credit_keys;
+        let mut keys: Keys = kept.iter().map(|kept| OpenKey::read(kept).map(Arc::new)).collect::<Result<_, _>>()?;
+        keys.sort_by_key(|key| std::cmp::Reverse(key.terms.terms.sold_until_s));
         lock(&self.credits.open).insert((class, version), keys.clone());
         Ok(keys)
     }
 
-    async fn read_credit_keys(&self, class: ClassId, version: VersionNumber) -> Result<Keys, NodeError> {
-        let kept = self.page(self.credit_page(class, version)).await?.credit_keys;
-        kept.iter().map(|kept| OpenKey::read(kept).map(Arc::new)).collect()
-    }
-
     /// Makes the key of a period, unless another replica was first: then that one counts.
-    async fn make_credit_key(&self, sale: &CreditSale, sold_until_s: u64, now_s: u64) -> Result<(), NodeError> {
+    async fn make_credit_key(&self, sale: &CreditSale, now_s: u64) -> Result<(), NodeError> {
+        let place = self.credit_page(sale.class, sale.version);
+        let last_of = |page: &Page| page.credit_keys.iter().map(|kept| kept.terms.sold_until_s).max();
+        let last = last_of(&self.page(place).await?);
+        // Periods begin at multiples of their length, and not before the last one ended.
+        let period_s = sale.period_s.max(LEAST_PERIOD_S);
+        let from_s = (now_s - now_s % period_s).max(last.unwrap_or_default());
+        let sold_until_s = from_s.saturating_add(period_s);
         let secret = blocking::unblock(CreditSecret::generate).await.map_err(failed)?;
         let terms = CreditTerms {
             node: self.address(),
@@ -207,18 +205,16 @@ impl Provider {
             completion_ceiling: sale.completion_ceiling,
             public_key: secret.public().and_then(|key| key.to_bytes()).map_err(failed)?,
             sold_until_s,
-            valid_until_s: sold_until_s.saturating_add(sale.period_s.max(1)),
+            valid_until_s: sold_until_s.saturating_add(period_s),
         };
         let signature = self.account.sign(&terms).await?;
         let secret = hex::encode(&*secret.to_bytes().map_err(failed)?);
         let made = KeptKey { terms, signature, secret };
-        let agreed = |terms: &CreditTerms| {
-            let CreditTerms { asset, price, prompt_ceiling, completion_ceiling, sold_until_s, .. } = *terms;
-            (asset, price, prompt_ceiling, completion_ceiling, sold_until_s)
-        };
-        self.change(self.credit_page(sale.class, sale.version), |page| {
-            page.credit_keys.retain(|kept| kept.terms.valid_until_s >= now_s);
-            if !page.credit_keys.iter().any(|kept| agreed(&kept.terms) == agreed(&made.terms)) {
+        self.change(place, |page| {
+            if last_of(page) == last {
+                // The last one stays: it says when the next may begin.
+                page.credit_keys
+                    .retain(|kept| kept.terms.valid_until_s >= now_s || Some(kept.terms.sold_until_s) == last);
                 page.credit_keys.push(made.clone());
             }
             Ok(())
@@ -241,11 +237,9 @@ impl Provider {
             }
             *looked = Some(Instant::now());
         }
-        // Another replica may have made it just now, for a price that this one does not know.
-        let kept = self.read_credit_keys(of.0, of.1).await?;
-        let now_s = self.ledger().now_s();
-        let found = kept.into_iter().find(|key| key.digest == terms && key.terms.terms.valid_until_s >= now_s);
-        found.ok_or_else(unknown)
+        // Another replica may have made it just now.
+        let (kept, now_s) = (self.read_credit_keys(of.0, of.1).await?, self.ledger().now_s());
+        kept.into_iter().find(|key| key.digest == terms && key.is_good(now_s)).ok_or_else(unknown)
     }
 
     /// The consumer whose key signed an order of credits.
@@ -320,9 +314,12 @@ impl Provider {
         if page.bought.len() >= MOST_ORDERS {
             return refused(format!("{MOST_ORDERS} orders of this session are kept: open another session"));
         }
+        if !self.credits.sales.contains_key(&of) {
+            return refused("none are sold for this character");
+        }
         let key = self.credit_key(of, order.terms).await?;
         let terms = &key.terms.terms;
-        if terms.sold_until_s < self.ledger().now_s() || !terms.belong_to(&session.offer) {
+        if !key.is_sold(self.ledger().now_s()) || !terms.belong_to(&session.offer) {
             return refused("these terms are not sold by now: the node's list of models tells others");
         }
         // A message that cannot be signed would be paid for nothing.

@@ -1,5 +1,6 @@
 //! Credits: nobody can link one to its buyer, none is spent twice, and none is lost.
 
+mod keys;
 mod linked;
 mod lost;
 mod spent;

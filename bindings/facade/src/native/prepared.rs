@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use lazai::core::seal::{AtRest, sealed_path};
 use lazai::core::{Amount, ClassId, VersionNumber};
+use lazai::credits::LEAST_PERIOD_S;
 use lazai::http::{Front, Limits, TlsFiles};
 use lazai::lora::adapter::WEIGHTS_FILE;
 use lazai::lora::generate::Sampler;
@@ -139,7 +140,7 @@ pub struct PreparedNode {
 pub struct SoldCredits {
     /// Price of one, in base units of coins.
     pub price: BaseUnits,
-    /// The length of a period, in seconds: its buyers have one key.
+    /// The length of a period, in seconds, a day or more: its buyers have one key.
     pub period_s: u64,
 }
 
@@ -172,6 +173,13 @@ impl PreparedNode {
         book: &NodeBook,
         credits: Option<SoldCredits>,
     ) -> Result<Self, LazaiError> {
+        if let Some(SoldCredits { period_s, .. }) = credits.as_ref().filter(|credits| credits.period_s < LEAST_PERIOD_S)
+        {
+            let reason = format!(
+                "a period of credits has at least {LEAST_PERIOD_S} seconds, not {period_s}: shorter ones hide nobody"
+            );
+            return Err(LazaiError::new("config", reason));
+        }
         if reply_tokens == 0 {
             return Err(LazaiError::new("config", "replies of no tokens are none, and would be paid for"));
         }

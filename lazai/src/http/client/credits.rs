@@ -1,5 +1,7 @@
 //! Credits at a node behind a URL.
 
+use std::sync::Arc;
+
 use super::{HttpNode, Sealing, agent_like, failed};
 use crate::credits::{CreditDelivery, CreditNode, CreditOrder, CreditRequest, SignedCreditTerms};
 use crate::node::{ChatReply, NodeError, NodeFuture};
@@ -7,10 +9,11 @@ use crate::wire::credits;
 use crate::wire::talk::ReplyReader;
 
 impl HttpNode {
-    /// The same node over connections of its own, sealed: nothing that was sent before has its connection or its TLS session in common with
-    /// what is sent next.
+    /// The same node as a stranger knows it, over connections of its own, sealed: nothing that was sent before has its connection, its TLS session
+    /// or the key that it was sealed to in common with what is sent next. A node could tell each client another key.
     fn apart(&self) -> Self {
-        Self { agent: agent_like(&self.agent), sealing: Sealing::Required, ..self.clone() }
+        let (agent, known) = (agent_like(&self.agent), Arc::default());
+        Self { agent, known, sealing: Sealing::Required, ..self.clone() }
     }
 
     async fn ask_by_credit(

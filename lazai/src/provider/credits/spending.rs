@@ -106,6 +106,7 @@ impl Provider {
         let preparation = tracing::info_span!("preparation");
         let asked = turn.asked();
         let page = self.page(turn.session).await?;
+        check_unspent(&page, &asked)?;
         let session = self.session_of_credit(key)?;
         let admitted = self.admit(&session, &page, turn).map_err(spent_for_another);
         if let Err(NodeError::Moderated { .. }) = &admitted {

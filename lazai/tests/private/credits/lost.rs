@@ -12,7 +12,7 @@ use lazai_core::Amount;
 use pollster::block_on;
 
 use super::super::stage::Stage;
-use super::{PRICE, free, purse, sale, seller, terms_of};
+use super::{PRICE, free, purse, sale, seller};
 
 /// A line that breaks at a call: before it is heard, or before it is answered.
 struct Breaking<'n> {
@@ -87,17 +87,16 @@ fn a_purchase_that_breaks_off_anywhere_goes_on_and_is_paid_once() {
                 let purse = purse(&stage, &format!("{nonce}"));
                 let now_s = stage.hand.now_s();
                 let node = again(&stage).provider;
-                let terms = terms_of(&*node).remove(0);
                 let breaking = Breaking { node: &node, calls: AtomicUsize::new(0), at, heard };
-                let broken = block_on(talk.buy_credits(&mut conversation, &breaking, &purse, &terms, 4, now_s));
+                let broken = block_on(talk.buy_credits(&mut conversation, &breaking, &purse, 4, now_s));
                 assert!(broken.is_err_and(|error| error.to_string().contains("the line broke")));
                 assert_eq!((free(&purse), purse.sums().unwrap()[0].ordered), (0, 4));
 
-                // Both begin anew; the order may be for another number, and under no terms at all: the old one is finished.
+                // Both begin anew; another number is asked for: the old order is finished.
                 let node = again(&stage).provider;
                 let kept: Conversation = serde_json::from_value(serde_json::json!(conversation)).unwrap();
                 conversation = if old { before } else { kept };
-                let count = block_on(talk.buy_credits(&mut conversation, &*node, &purse, &terms, 9, now_s)).unwrap();
+                let count = block_on(talk.buy_credits(&mut conversation, &*node, &purse, 9, now_s)).unwrap();
                 assert_eq!((count, free(&purse), purse.sums().unwrap()[0].ordered), (4, 4, 0), "{at} {heard} {old}");
                 let standing = block_on(node.standing(conversation.session)).unwrap();
                 assert_eq!(standing.owed.base_units(), 4 * PRICE, "once");
@@ -115,10 +114,9 @@ fn an_order_is_collected_long_after_and_another_in_its_place_is_refused() {
     let (consumer, purse) = (stage.consumer(), purse(&stage, "purse"));
     let deposit = SessionPayment::Deposit(Amount::from_base_units(20_000));
     let mut conversation = block_on(consumer.open(1, &offer, deposit)).unwrap();
-    let terms = terms_of(&*node).remove(0);
     let watching = Watching::default();
     let seen = Both { node: &node, watching: &watching };
-    block_on(consumer.talker().buy_credits(&mut conversation, &seen, &purse, &terms, 3, stage.hand.now_s())).unwrap();
+    block_on(consumer.talker().buy_credits(&mut conversation, &seen, &purse, 3, stage.hand.now_s())).unwrap();
     let order = watching.0.lock().unwrap().clone().unwrap();
     // The session went on and the node was started anew: the same order has the same answer.
     block_on(consumer.say(&mut conversation, &*node, "Speak: on", &mut |_| {})).unwrap();

@@ -19,33 +19,67 @@ use super::{PERIOD_S, buy, free, purse, sale, say, seller, talker, user};
 /// Takes a credit out of a purse as it is sent, and does not send it.
 struct Pocket<'n>(&'n Provider, Mutex<Option<Credit>>);
 
-impl Node for Pocket<'_> {
-    fn chat<'a>(
-        &'a self,
-        request: &'a ChatRequest,
-        on_text: &'a mut (dyn FnMut(&str) + Send),
-    ) -> NodeFuture<'a, ChatReply> {
-        self.0.chat(request, on_text)
-    }
-    fn pay<'a>(&'a self, voucher: &'a SignedVoucher) -> NodeFuture<'a, ()> {
-        self.0.pay(voucher)
+/// A node whose answers are lost on the way.
+struct Deaf<'n>(&'n Provider);
+
+/// A node that says of each credit that it was spent.
+struct Lying<'n>(&'n Provider, Mutex<Vec<Credit>>);
+
+macro_rules! otherwise_a_node {
+    ($of:ident) => {
+        impl Node for $of<'_> {
+            fn chat<'a>(
+                &'a self,
+                request: &'a ChatRequest,
+                on_text: &'a mut (dyn FnMut(&str) + Send),
+            ) -> NodeFuture<'a, ChatReply> {
+                self.0.chat(request, on_text)
+            }
+            fn pay<'a>(&'a self, voucher: &'a SignedVoucher) -> NodeFuture<'a, ()> {
+                self.0.pay(voucher)
+            }
+        }
+
+        impl CreditNode for $of<'_> {
+            fn credit_terms<'a>(&'a self, model: &'a str) -> NodeFuture<'a, Vec<SignedCreditTerms>> {
+                self.0.credit_terms(model)
+            }
+            fn order_credits<'a>(&'a self, order: &'a CreditOrder) -> NodeFuture<'a, CreditDelivery> {
+                self.0.order_credits(order)
+            }
+            fn chat_by_credit<'a>(
+                &'a self,
+                request: &'a CreditRequest,
+                _: &'a mut (dyn FnMut(&str) + Send),
+            ) -> NodeFuture<'a, ChatReply> {
+                Box::pin(self.answer(request))
+            }
+        }
+    };
+}
+
+otherwise_a_node!(Pocket);
+otherwise_a_node!(Deaf);
+otherwise_a_node!(Lying);
+
+impl Pocket<'_> {
+    async fn answer(&self, request: &CreditRequest) -> Result<ChatReply, NodeError> {
+        *self.1.lock().unwrap() = Some(request.credit.clone());
+        Err(NodeError::Transport { reason: "pocketed".into() })
     }
 }
 
-impl CreditNode for Pocket<'_> {
-    fn credit_terms<'a>(&'a self, model: &'a str) -> NodeFuture<'a, Vec<SignedCreditTerms>> {
-        self.0.credit_terms(model)
+impl Deaf<'_> {
+    async fn answer(&self, request: &CreditRequest) -> Result<ChatReply, NodeError> {
+        self.0.chat_by_credit(request, &mut |_| {}).await?;
+        Err(NodeError::Transport { reason: "the answer is lost".into() })
     }
-    fn order_credits<'a>(&'a self, order: &'a CreditOrder) -> NodeFuture<'a, CreditDelivery> {
-        self.0.order_credits(order)
-    }
-    fn chat_by_credit<'a>(
-        &'a self,
-        request: &'a CreditRequest,
-        _: &'a mut (dyn FnMut(&str) + Send),
-    ) -> NodeFuture<'a, ChatReply> {
-        *self.1.lock().unwrap() = Some(request.credit.clone());
-        Box::pin(async { Err(NodeError::Transport { reason: "pocketed".into() }) })
+}
+
+impl Lying<'_> {
+    async fn answer(&self, request: &CreditRequest) -> Result<ChatReply, NodeError> {
+        self.1.lock().unwrap().push(request.credit.clone());
+        Err(NodeError::CreditSpent)
     }
 }
 
@@ -61,7 +95,7 @@ fn spend(node: &Provider, credit: &Credit, words: &str) -> Result<String, NodeEr
 }
 
 /// A node, a purse with credits of it, and what keeps them.
-fn stocked(stage: &Stage, count: usize) -> (super::Node, Purse) {
+pub fn stocked(stage: &Stage, count: usize) -> (super::Node, Purse) {
     let node = seller(stage, "node");
     let serving = node.front.spawn("127.0.0.1:0").unwrap();
     let purse = purse(stage, "purse");
@@ -226,21 +260,77 @@ fn a_reply_that_fails_gives_its_credit_back_and_one_that_was_heard_does_not() {
 }
 
 #[test]
-fn a_node_that_tells_a_buyer_a_key_of_its_own_is_sent_nothing() {
+fn words_that_were_paid_for_are_heard_however_late_and_are_paid_once() {
     let stage = Stage::new();
     let (node, purse) = stocked(&stage, 2);
-    // By another price, the node tells everybody other terms than those that this buyer has.
-    let book = FolderBook::new(stage.path("elsewhere"));
-    let marked = stage.node_with("node", |provider| provider.with_book(book).with_credits(sale()));
-    assert_ne!(super::terms_of(&*marked.provider)[0], super::terms_of(&*node.provider)[0]);
     let me = talker(&stage, &node.provider, &purse);
-    let error = say(&me, &*marked.provider, &stage, "Speak: now").unwrap_err();
-    assert_eq!(code(error), "credits.not_told");
-    assert_eq!((marked.asked.load(Ordering::SeqCst), free(&purse)), (0, 2));
-    assert!(say(&me, &*node.provider, &stage, "Speak: now").is_ok());
-    // A keeper who changes the price keeps what was sold: both terms are told.
-    let dearer = CreditSale { price: Amount::from_base_units(5), ..sale() };
-    let dearer = stage.node_with("node", |provider| provider.with_credits(dearer));
-    assert_eq!(super::terms_of(&*dearer.provider).len(), 2);
-    assert!(say(&me, &*dearer.provider, &stage, "Speak: still good").is_ok());
+    // The node hears both requests, and both answers are lost.
+    for words in ["Speak: one", "Speak: two"] {
+        let deaf = Deaf(&node.provider);
+        assert_eq!(code(say(&me, &deaf, &stage, words).unwrap_err()), "node.transport");
+    }
+    assert_eq!(free(&purse), 0);
+    // Nothing is left for other words: the node says that both are spent, and neither is forgotten.
+    assert_eq!(code(say(&me, &*node.provider, &stage, "Speak: three").unwrap_err()), "credits.none");
+    for words in ["Speak: two", "Speak: one"] {
+        assert!(say(&me, &*node.provider, &stage, words).unwrap().contains(REPLY));
+    }
+    assert_eq!(node.asked.load(Ordering::SeqCst), 2, "each was made once");
+    assert_eq!(purse.sums().unwrap(), []);
+}
+
+#[test]
+fn a_node_that_calls_new_credits_spent_gets_one_and_no_more() {
+    let stage = Stage::new();
+    let (node, purse) = stocked(&stage, 3);
+    let me = talker(&stage, &node.provider, &purse);
+    let lying = Lying(&node.provider, Mutex::default());
+    assert_eq!(code(say(&me, &lying, &stage, "Speak: now").unwrap_err()), "node.credit_spent");
+    assert_eq!((lying.1.lock().unwrap().len(), free(&purse)), (1, 2));
+}
+
+#[test]
+fn a_credit_that_a_node_has_seen_is_the_last_that_other_words_are_sent_with() {
+    let stage = Stage::new();
+    let (node, purse) = stocked(&stage, 2);
+    let me = talker(&stage, &node.provider, &purse);
+    assert_eq!(code(say(&me, &*node.provider, &stage, "Fail: it").unwrap_err()), "node.generation");
+    assert_eq!(free(&purse), 2);
+    let first = pocketed(&stage, &node.provider, &purse, "Speak: now");
+    let last = pocketed(&stage, &node.provider, &purse, "Speak: then");
+    // That which was refused has a page in the node's book, the other none.
+    let has_page = |credit: &Credit| {
+        let id = credit.id(stage.ledger.market().ledger());
+        node.folder.join(id.to_string()).with_extension("json").exists()
+    };
+    assert_eq!((has_page(&first), has_page(&last)), (false, true));
+}
+
+#[test]
+fn a_reply_that_a_crash_cut_off_is_made_to_its_end_for_its_words_alone() {
+    let stage = Stage::new();
+    let (node, purse) = stocked(&stage, 1);
+    let credit = pocketed(&stage, &node.provider, &purse, "Speak: half");
+    let asked =
+        CreditRequest { credit: credit.clone(), messages: user("Speak: half"), settings: ReplySettings::default() };
+    // A task that is dropped in the middle leaves what a crash leaves: the page that was written before the first token.
+    {
+        let heard = std::sync::atomic::AtomicBool::new(false);
+        let mut hear = |_: &str| heard.store(true, Ordering::SeqCst);
+        let mut making = Box::pin(node.provider.chat_by_credit(&asked, &mut hear));
+        let waker = std::task::Waker::noop();
+        let mut task = std::task::Context::from_waker(waker);
+        for _ in 0..10_000 {
+            assert!(making.as_mut().poll(&mut task).is_pending(), "it is cut off before its end");
+            if node.asked.load(Ordering::SeqCst) > 0 {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+    }
+    assert_eq!(node.asked.load(Ordering::SeqCst), 1);
+    let again = seller(&stage, "node");
+    assert_eq!(spend(&again.provider, &credit, "Speak: other").unwrap_err().code(), "node.credit_spent");
+    assert_eq!(again.asked.load(Ordering::SeqCst), 0);
+    assert!(block_on(again.provider.chat_by_credit(&asked, &mut |_| {})).unwrap().text.contains(REPLY));
 }
