@@ -19,7 +19,7 @@ const FAMILIES: &[(&str, &str)] = &[
     ("creator", "a contributor's signer is missing"),
     (
         "credits",
-        "a purse is none, has no credit that is good now, or was not delivered what was ordered; or terms of credits are over, forged, or told to nobody else",
+        "a purse is none, is full, has no credit that is good now, or was not delivered what was ordered; or terms of credits are over, forged, told to nobody else, or of two keys for one time",
     ),
     ("dat", "the ledger has no such class or version"),
     ("dialogue", "dialogues cannot be read, or none is left"),

@@ -15,7 +15,7 @@ use lazai::credits::{CreditNode, CreditTalker, Purse, SignedCreditTerms};
 use lazai::http::{HttpNode, Sealing};
 use lazai::node::ReplySettings;
 use lazai::provider::{CreditSale, Provider};
-use lazai::settle::ledger::Clock as _;
+use lazai::settle::ledger::{Clock as _, Ledger as _};
 use lazai_core::message::{Message, Role};
 use lazai_core::{Amount, Asset, ClassId, VersionNumber};
 use pollster::block_on;
@@ -75,8 +75,8 @@ pub fn buy(client: &Client, purse: &Purse, count: usize) -> lazai::Session {
 }
 
 pub fn say(talker: &CreditTalker, node: &dyn CreditNode, stage: &Stage, words: &str) -> Result<String, ConsumerError> {
-    let asked = talker.ask(node, user(words), ReplySettings::default(), stage.hand.now_s(), &mut |_| {});
-    block_on(asked).map(|reply| reply.text)
+    block_on(talker.ask(node, user(words), ReplySettings::default(), stage.hand.now_s(), &mut |_| {}))
+        .map(|reply| reply.text)
 }
 
 // ANCHOR: credits

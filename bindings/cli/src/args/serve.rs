@@ -56,7 +56,7 @@ pub(crate) struct Serve {
     /// Price of one credit, in base units of coins: one whole reply that is paid without telling by whom. Without it, none are sold.
     #[arg(long)]
     pub credit_price: Option<String>,
-    /// Seconds of a period of credits, whose buyers have one key: a credit is good to the end of the period after its own.
+    /// Seconds of a period of credits, a day or more, whose buyers have one key and one price: a credit is good for as long again after it.
     #[arg(long, default_value_t = 604_800, requires = "credit_price")]
     pub credit_period_s: u64,
     /// Most tokens of a conversation before a reply.

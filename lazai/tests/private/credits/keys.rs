@@ -95,8 +95,8 @@ fn terms_that_could_mark_a_buyer_are_neither_bought_nor_spent_under() {
         signed.terms.valid_until_s += PERIOD_S;
     });
     let within = changed(&|signed| {
-        signed.terms.sold_until_s -= 86_400;
-        signed.terms.valid_until_s = signed.terms.sold_until_s + 86_400;
+        signed.terms.sold_until_s -= PERIOD_S / 2;
+        signed.terms.valid_until_s = signed.terms.sold_until_s + PERIOD_S / 2;
     });
     let of_other = changed(&|signed| signed.terms.version = VersionNumber(2));
     let mut forged = own.clone();

@@ -2,17 +2,17 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use lazai::conversation::Conversation;
-use lazai::credits::{CreditDelivery, CreditNode, CreditOrder, CreditRequest, SignedCreditTerms};
+use lazai::conversation::{Conversation, ReceivedCredits};
+use lazai::credits::{BlindBytes, CreditDelivery, CreditNode, CreditOrder, CreditRequest, SignedCreditTerms};
 use lazai::node::{ChatReply, ChatRequest, Node, NodeError, NodeFuture, SignedVoucher};
 use lazai::provider::Provider;
 use lazai::settle::ledger::Clock as _;
 use lazai::settle::session::SessionPayment;
-use lazai_core::Amount;
+use lazai_core::{Amount, LocalSigner, Signature, sign};
 use pollster::block_on;
 
 use super::super::stage::Stage;
-use super::{PRICE, free, purse, sale, seller};
+use super::{PERIOD_S, PRICE, free, purse, sale, seller};
 
 /// A line that breaks at a call: before it is heard, or before it is answered.
 struct Breaking<'n> {
@@ -132,10 +132,80 @@ fn an_order_is_collected_long_after_and_another_in_its_place_is_refused() {
     late.turn = 2;
     assert_eq!(block_on(node.order_credits(&late)).unwrap_err().code(), "node.market");
     // Past the sale, it is still collected; past the credits' time, never.
-    stage.hand.forward(super::PERIOD_S);
+    stage.hand.forward(PERIOD_S);
     assert_eq!(block_on(node.order_credits(&order)).unwrap(), first);
-    stage.hand.forward(super::PERIOD_S + 1);
+    stage.hand.forward(PERIOD_S + 1);
     assert_eq!(block_on(node.order_credits(&order)).unwrap_err().code(), "node.credit");
+}
+
+/// An order by hand, as no consumer of this library would send it.
+fn by_hand(
+    stage: &Stage,
+    conversation: &Conversation,
+    terms: &SignedCreditTerms,
+    blinded: Vec<Vec<u8>>,
+    signer: &LocalSigner,
+) -> CreditOrder {
+    let (session, turn) = (conversation.session, conversation.next_turn());
+    let blinded = blinded.into_iter().map(BlindBytes).collect();
+    let mut order = CreditOrder { session, turn, terms: terms.digest(), blinded, signature: Signature::NOT_LOGGED };
+    order.signature = block_on(sign::sign(signer, &stage.account().domain(), &order.claim())).unwrap();
+    order
+}
+
+#[test]
+fn nothing_is_signed_before_it_is_paid_and_no_order_is_taken_that_cannot_be() {
+    let stage = Stage::new();
+    let node = seller(&stage, "node").provider;
+    let offer = block_on(node.offer(&super::super::market::terms(3_000), u64::MAX)).unwrap();
+    let consumer = stage.consumer();
+    let deposit = SessionPayment::Deposit(Amount::from_base_units(3 * PRICE));
+    let mut conversation = block_on(consumer.open(1, &offer, deposit)).unwrap();
+    let terms = super::terms_of(&*node).remove(0);
+    let signer = super::super::market::signer;
+    let own = signer(0);
+    let refused = |order: &CreditOrder| block_on(node.order_credits(order)).unwrap_err().code().to_owned();
+    let of = |blinded: Vec<Vec<u8>>| by_hand(&stage, &conversation, &terms, blinded, &own);
+
+    let fine = vec![1; 256];
+    for (what, order, expected) in [
+        ("none", of(vec![]), "node.credit"),
+        ("too many", of(vec![fine.clone(); 257]), "node.credit"),
+        ("more than the deposit", of(vec![fine.clone(); 4]), "node.deposit_exhausted"),
+        ("a message above the modulus", of(vec![fine.clone(), vec![0xff; 256]]), "node.credit"),
+        ("a short message", of(vec![vec![1; 255]]), "node.credit"),
+        ("a stranger's", by_hand(&stage, &conversation, &terms, vec![fine.clone()], &signer(1)), "node.market"),
+    ] {
+        assert_eq!(refused(&order), expected, "{what}");
+    }
+    let mut other_terms = terms.clone();
+    other_terms.terms.price = Amount::from_base_units(1);
+    assert_eq!(refused(&by_hand(&stage, &conversation, &other_terms, vec![fine.clone()], &own)), "node.credit");
+    assert_eq!(block_on(node.standing(conversation.session)).unwrap().owed, Amount::ZERO);
+
+    // The receipt comes first, and the signatures once its sum is promised.
+    let order = of(vec![fine.clone(), vec![2; 256]]);
+    for _ in 0..2 {
+        let delivery = block_on(node.order_credits(&order)).unwrap();
+        assert_eq!((delivery.signatures.len(), delivery.receipt.receipt.credits), (0, 2));
+        assert_eq!(delivery.receipt.receipt.cumulative.base_units(), 2 * PRICE);
+    }
+    assert_eq!(refused(&of(vec![fine.clone()])), "node.turn_out_of_order");
+    conversation.bought.push(ReceivedCredits {
+        receipt: block_on(node.order_credits(&order)).unwrap().receipt.receipt,
+        signature: order.signature,
+        price: terms.terms.price,
+    });
+    // Nothing more is sold on debt.
+    assert_eq!(refused(&by_hand(&stage, &conversation, &terms, vec![fine.clone()], &own)), "node.not_paid");
+    block_on(consumer.talker().pay_owed(&mut conversation, &*node)).unwrap();
+    assert_eq!(block_on(node.order_credits(&order)).unwrap().signatures.len(), 2);
+
+    // In the next period, the last one's credits are good and not sold.
+    stage.hand.forward(PERIOD_S);
+    let offer = block_on(node.offer(&super::super::market::terms(3_000), u64::MAX)).unwrap();
+    let conversation = block_on(consumer.open(2, &offer, deposit)).unwrap();
+    assert_eq!(refused(&by_hand(&stage, &conversation, &terms, vec![fine], &own)), "node.credit");
 }
 
 #[derive(Default)]

@@ -9,7 +9,8 @@ use lazai::credits::{
 use lazai::http::HttpNode;
 use lazai::node::{ChatReply, ChatRequest, Node, NodeError, NodeFuture, ReplySettings, SignedVoucher};
 use lazai::provider::{CreditSale, FolderBook, Provider};
-use lazai_core::{Amount, Digest, VersionNumber};
+use lazai::settle::ledger::Ledger as _;
+use lazai_core::{Digest, VersionNumber};
 use pollster::block_on;
 
 use super::super::gossip::REPLY;
