@@ -350,8 +350,8 @@ mod tests {
         let key = CreditSecret::generate().unwrap().public().unwrap();
         let terms = CreditTerms {
             node: node.address(),
-            class: lazai_core::ClassId(1),
-            version: lazai_core::VersionNumber(1),
+            class: ClassId(1),
+            version: VersionNumber(1),
             asset: lazai_core::Asset::NATIVE,
             price: lazai_core::Amount::from_base_units(1),
             prompt_ceiling: 10,
