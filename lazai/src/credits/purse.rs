@@ -3,11 +3,12 @@
 //! An order is on disk before the node has it, a credit is on disk before it is told of, and the request that it pays before that is
 //! sent: no crash loses a credit or spends one for two requests.
 
+mod taking;
+
 use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use lazai_core::digest::DomainHasher;
 use lazai_core::file::{make_private_folder, write_privately};
 use lazai_core::quiet::json_error;
 use lazai_core::{Address, ClassId, Digest, SessionId, VersionNumber};
@@ -23,8 +24,6 @@ const VERSION: u32 = 1;
 const MOST_BYTES: u64 = 32 << 20;
 /// Most credits, with those that are ordered: a file of these is far below the largest one.
 const MOST_HELD: usize = 10_000;
-/// Most requests that one credit is sent with.
-const MOST_REQUESTS: usize = 8;
 /// The time after which credits that are over are left out, in seconds: a clock that is wrong for a day loses none.
 const OVER_S: u64 = 30 * 86_400;
 
@@ -108,17 +107,6 @@ struct Held {
     /// True once its node said that it was spent for another request than it was sent with: for one of these, or for none of ours.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     spent: bool,
-}
-
-/// A credit that is sent with a request.
-pub(super) struct Taken {
-    pub credit: Credit,
-    /// Its terms.
-    pub terms: SignedCreditTerms,
-    /// Keyed digest of the request.
-    request: Digest,
-    /// False if it was sent with this request before.
-    pub is_first: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -262,87 +250,6 @@ impl Purse {
         })
     }
 
-    /// The credit for a request: one that the same request was sent with before, else one that its node never saw, else a free one, else one
-    /// that another request was sent with and may not have paid: the node says whether it did. On disk, it is for this request when this returns.
-    pub(super) fn take(
-        &self,
-        of: (Address, ClassId, VersionNumber),
-        told: &[SignedCreditTerms],
-        request: Digest,
-        now_s: u64,
-    ) -> Result<Taken, PurseError> {
-        let told: Vec<Digest> = told.iter().map(SignedCreditTerms::digest).collect();
-        self.change(|contents| {
-            let key = contents.key;
-            let request = DomainHasher::new("lazai.purse.request.v1").part(key.as_bytes()).part(request.as_bytes());
-            let request = request.finish();
-            let good = contents.terms.iter().filter(|terms| terms.is_of(of) && now_s <= terms.terms.valid_until_s);
-            let good: Vec<_> = good.map(|terms| (terms.digest(), terms.clone())).collect();
-            let rank = |(at, held): (usize, &Held)| {
-                let (digest, terms) = good.iter().find(|(digest, _)| *digest == held.credit.terms)?;
-                let rank = match held.requests.len() {
-                    _ if held.requests.contains(&request) => 0,
-                    0 if !held.seen => 1,
-                    0 => 2,
-                    sent if sent < MOST_REQUESTS && !held.spent => 3,
-                    _ => return None,
-                };
-                // What ends first is spent first.
-                told.contains(digest).then(|| (rank, terms.terms.valid_until_s, at, terms.clone()))
-            };
-            let ranked = contents.credits.iter().enumerate().filter_map(rank);
-            let Some((rank, _, at, terms)) = ranked.min_by_key(|(rank, until_s, at, _)| (*rank, *until_s, *at)) else {
-                let is_untold = |held: &&Held| {
-                    let (terms, mut good) = (held.credit.terms, good.iter());
-                    !held.spent && !told.contains(&terms) && good.any(|(digest, _)| *digest == terms)
-                };
-                let credits = contents.credits.iter().filter(is_untold).count();
-                let (node, class, version) = of;
-                return Err(match credits {
-                    0 => PurseError::Empty { node, class, version },
-                    credits => PurseError::NotTold { credits },
-                });
-            };
-            let is_first = rank != 0;
-            if is_first {
-                contents.credits[at].requests.push(request);
-                contents.credits[at].seen = true;
-            }
-            Ok(Taken { credit: contents.credits[at].credit.clone(), terms, request, is_first })
-        })
-    }
-
-    /// Removes a credit whose request got its reply.
-    pub(super) fn spent(&self, number: Digest) -> Result<(), PurseError> {
-        self.change(|contents| {
-            contents.credits.retain(|held| held.credit.number != number);
-            Ok(())
-        })
-    }
-
-    /// Notes that a credit did not pay for a request, because it is spent for another. Returns true if it was sent with others: one of these
-    /// it paid for, and whoever asks that again still gets the reply. A credit that was sent with no other is removed.
-    pub(super) fn spent_for_another(&self, taken: &Taken) -> Result<bool, PurseError> {
-        self.change(|contents| {
-            let Some(held) = contents.held(taken.credit.number) else { return Ok(true) };
-            held.requests.retain(|request| *request != taken.request);
-            held.spent = true;
-            let others = !held.requests.is_empty();
-            contents.credits.retain(|held| !held.spent || !held.requests.is_empty());
-            Ok(others)
-        })
-    }
-
-    /// Notes that a request was refused before its credit was spent for it.
-    pub(super) fn give_back(&self, taken: &Taken) -> Result<(), PurseError> {
-        self.change(|contents| {
-            if let Some(held) = contents.held(taken.credit.number) {
-                held.requests.retain(|request| *request != taken.request);
-            }
-            Ok(())
-        })
-    }
-
     fn failed(&self) -> impl Fn(std::io::Error) -> PurseError + '_ {
         |source| PurseError::File { path: self.path.clone(), source }
     }
@@ -399,10 +306,6 @@ impl SignedCreditTerms {
 }
 
 impl Contents {
-    fn held(&mut self, number: Digest) -> Option<&mut Held> {
-        self.credits.iter_mut().find(|held| held.credit.number == number)
-    }
-
     /// Leaves out credits and orders whose time is long over, and terms that nothing names.
     fn clear(&mut self, now_s: u64) {
         let over = |terms: &SignedCreditTerms| terms.terms.valid_until_s.saturating_add(OVER_S) < now_s;
