@@ -52,6 +52,16 @@ MESSAGES = {
         "uint32 afterVersion,uint16 keepBps",
         [ID, ROOT, "CC-BY-4.0", "I agree – fully, naïvely, 同意", 120, 2**64 - 1, 7, 2, 2500],
     ),
+    "CreditOrder": ("bytes32 session,uint32 turn,bytes32 terms,bytes32 order", [ID, 5, ROOT, "0x" + "c3" * 32]),
+    "CreditReceipt": (
+        "bytes32 session,uint32 turn,bytes32 termsDigest,bytes32 orderDigest,uint32 credits,uint128 cumulative",
+        [ID, 5, ROOT, "0x" + "c3" * 32, 256, MAX],
+    ),
+    "CreditTerms": (
+        "address node,uint64 class,uint32 version,address asset,uint128 price,uint32 promptCeiling,"
+        "uint32 completionCeiling,bytes publicKey,uint64 soldUntil,uint64 validUntil",
+        [NODE, 7, 2, "0x" + "44" * 20, MAX, 4096, 512, "0x" + "3082" * 173, 2**63, 2**64 - 1],
+    ),
     "MeasuredVersion": (
         "VersionMetadata version,bytes32 voiceBase,bytes32 voice,uint32 heldOutRecords,uint64 heldOutTokens,uint64 baseLoss,"
         "uint64 promptedLoss,uint64 tunedLoss",

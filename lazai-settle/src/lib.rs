@@ -8,6 +8,7 @@
 //! | [`shares`] | revenue of a class among its share tokens, after ERC-8028; dust carried |
 //! | [`session`] | offers, sessions, vouchers, receipts |
 //! | [`speech`] | terms and receipts of spoken text |
+//! | [`credit`] | terms and receipts of credits, which pay without telling by whom |
 //! | [`quorum`] | attestations of validators |
 //! | [`dispute`] | nodes' bonds, disputes about replies |
 //! | [`governance`] | parameters, proposals, votes |
@@ -25,6 +26,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod agent;
+pub mod credit;
 pub mod dispute;
 pub mod governance;
 pub mod ledger;

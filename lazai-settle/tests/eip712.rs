@@ -7,6 +7,7 @@ use lazai_core::seal::SealedKey;
 use lazai_core::sign::signing_digest;
 use lazai_core::*;
 use lazai_settle::Lineage;
+use lazai_settle::credit::{CreditReceipt, CreditTerms};
 use lazai_settle::dispute::TrainingDoubt;
 use lazai_settle::market::{ContributorShare, Submission};
 use lazai_settle::quorum::{Attestation, ContributorConsent};
@@ -47,8 +48,8 @@ fn check<T: TypedData>(vectors: &Value, value: &T) {
 fn everything_that_is_signed_agrees_with_eth_account() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/eip712.json");
     let vectors: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    // `SealTerms` is checked where it is, in `lazai`.
-    assert_eq!(vectors["vectors"].as_array().unwrap().len(), 15);
+    // `SealTerms` and `CreditOrder` are checked where they are, in `lazai`.
+    assert_eq!(vectors["vectors"].as_array().unwrap().len(), 18);
     let (id, node) = ([0xa1; 32], Address::from_bytes([0x33; 20]));
     let (submission, session) = (SubmissionId::from_bytes(id), SessionId::from_bytes(id));
     let (class, version) = (ClassId(7), VersionNumber(2));
@@ -73,6 +74,22 @@ fn everything_that_is_signed_agrees_with_eth_account() {
         series: u64::MAX,
     };
     check(&vectors, &offer);
+    let terms = CreditTerms {
+        node,
+        class,
+        version,
+        asset: Asset(Address::from_bytes([0x44; 20])),
+        price: Amount::MAX,
+        prompt_ceiling: 4_096,
+        completion_ceiling: 512,
+        public_key: [0x30, 0x82].repeat(173),
+        sold_until_s: 1 << 63,
+        valid_until_s: u64::MAX,
+    };
+    check(&vectors, &terms);
+    let (terms_digest, order_digest) = (digest(0xb2), digest(0xc3));
+    let (turn, credits, cumulative) = (5, 256, Amount::MAX);
+    check(&vectors, &CreditReceipt { session, turn, terms_digest, order_digest, credits, cumulative });
     let receipt = Receipt {
         session,
         turn: 3,

@@ -3,6 +3,8 @@
 //! [`Client`] joins the parts of [`consumer`](crate::consumer), [`conversation`](crate::conversation) and
 //! [`http`](crate::http): a ledger to pay on, a node to talk with, and the checks between them.
 
+#[cfg(feature = "credits")]
+mod credits;
 mod speech;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,6 +22,8 @@ use crate::http::HttpNode;
 use crate::memory::{Recall, Remembering};
 use crate::node::ReplySettings;
 use crate::wire::talk::OfferedModel;
+#[cfg(feature = "credits")]
+pub use credits::CreditChat;
 pub use speech::Speech;
 
 /// A client of a node: lists its characters and opens sessions with them.

@@ -26,6 +26,10 @@ pub enum ConsumerError {
     /// The character's card cannot be read: replies cannot be checked.
     #[error("the character's card: {0}")]
     Card(#[from] CardError),
+    /// Terms of credits are not gone by: nothing was sent.
+    #[cfg(feature = "credits")]
+    #[error(transparent)]
+    Credit(#[from] crate::credits::CreditError),
     /// The memory failed: nothing was sent.
     #[error(transparent)]
     Memory(#[from] MemoryError),
@@ -35,6 +39,10 @@ pub enum ConsumerError {
     /// The node refused.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// The purse could not be read or written, or has no credit.
+    #[cfg(feature = "credits")]
+    #[error(transparent)]
+    Purse(Box<crate::credits::PurseError>),
     /// The receipt differs from the agreement: the reply is not paid.
     #[error("receipt: {field} is {found}, expected {expected}")]
     Receipt {

@@ -2,6 +2,7 @@
 //! with a session, the ledger's domain and a signer, it works over any transport.
 
 mod again;
+mod bought;
 mod check;
 #[cfg(feature = "wire")]
 mod kept;
@@ -10,6 +11,9 @@ mod speech;
 mod talker;
 
 pub use again::KeptTurn;
+pub use bought::ReceivedCredits;
+#[cfg(feature = "credits")]
+pub(crate) use check::{Agreed, same};
 pub use check::{Checked, NamedModel, TokenCheck, TokenCounter};
 #[cfg(feature = "wire")]
 pub use kept::KeptReceipt;
@@ -18,7 +22,7 @@ use lazai_core::message::{Message, Role};
 use lazai_core::sign::{self, SignerError};
 use lazai_core::{Amount, Digest, Domain, SessionId, Signer};
 use lazai_settle::session::SessionPayment;
-#[cfg(feature = "node")]
+#[cfg(any(feature = "credits", feature = "node"))]
 pub(crate) use prompt::asks_for_the_card;
 pub(crate) use prompt::card;
 pub use prompt::published;
@@ -53,6 +57,9 @@ pub struct Conversation {
     /// The quotes under which replies were asked for, where an attested enclave was asked for: which replies, each says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quotes: Vec<HeldQuote>,
+    /// The receipt of each order of credits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bought: Vec<ReceivedCredits>,
     /// Speech that was asked for, and did not come yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_under: Option<AskedSpeech>,
@@ -100,7 +107,8 @@ impl Conversation {
             SessionPayment::Deposit(deposit) => deposit,
             SessionPayment::Quota(_) => offer.offer.quota_deposit,
         };
-        let (messages, receipts, spoken, quotes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (messages, receipts, spoken) = (Vec::new(), Vec::new(), Vec::new());
+        let (quotes, bought) = (Vec::new(), Vec::new());
         let (asked_under, paid, unpaid, model, public_part) = (None, None, None, None, None);
         Self {
             session,
@@ -110,6 +118,7 @@ impl Conversation {
             receipts,
             spoken,
             quotes,
+            bought,
             asked_under,
             paid,
             unpaid,
@@ -123,13 +132,14 @@ impl Conversation {
     pub fn owed(&self) -> Amount {
         let replied = self.receipts.last().map_or(Amount::ZERO, |r| r.receipt.receipt.cumulative);
         // Sums only grow: the later one is the larger.
-        self.spoken.last().map_or(Amount::ZERO, |s| s.receipt.receipt.cumulative).max(replied)
+        let bought = self.bought.last().map_or(Amount::ZERO, |bought| bought.receipt.cumulative);
+        self.spoken.last().map_or(Amount::ZERO, |s| s.receipt.receipt.cumulative).max(replied).max(bought)
     }
 
-    /// The number of the next turn: replies and speech are counted together.
+    /// The number of the next turn: replies, speech and orders of credits are counted together.
     #[must_use]
     pub fn next_turn(&self) -> u32 {
-        (self.receipts.len() + self.spoken.len()) as u32 + 1
+        (self.receipts.len() + self.spoken.len() + self.bought.len()) as u32 + 1
     }
 
     /// Tells whether a received reply is unpaid.

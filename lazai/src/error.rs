@@ -230,9 +230,32 @@ codes! {
     }
 }
 
+#[cfg(feature = "credits")]
+codes! {
+    crate::credits::CreditError {
+        Self::Expired { .. } => "credits.expired",
+        Self::Blind(crate::credits::BlindError::Signature) => "credits.signature",
+        Self::TwoKeys(_) => "credits.two_keys",
+        _ => "credits.terms",
+    }
+    crate::credits::PurseError {
+        Self::Credit(error) => Coded::code(error),
+        Self::Empty { .. } => "credits.none",
+        Self::File { .. } => "file",
+        Self::Full { .. } => "credits.full",
+        Self::NotTold { .. } => "credits.not_told",
+        Self::NotDelivered { .. } => "credits.not_delivered",
+        _ => "credits.not_purse",
+    }
+}
+
 impl Coded for ConsumerError {
     fn code(&self) -> Cow<'static, str> {
         match self {
+            #[cfg(feature = "credits")]
+            Self::Credit(error) => error.code(),
+            #[cfg(feature = "credits")]
+            Self::Purse(error) => Coded::code(&**error),
             Self::Memory(error) => error.code(),
             Self::Money(error) => error.code(),
             Self::Node(error) => Coded::code(error),

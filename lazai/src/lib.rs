@@ -16,6 +16,8 @@
 //! | [`safety`] | consumers: report characters, block them | - |
 //! | [`provenance::verify`] | anyone: checks a reply's provenance | - |
 //!
+//! `credits` (feature `credits`) has replies that are paid without telling by whom.
+//!
 //! `wire` (feature `wire`) has what consumer and node say to each other, in OpenAI's dialect, without a socket; `http` (features `client`
 //! and `node`) carries it over the network.
 //!
@@ -36,6 +38,8 @@ pub mod conformance;
 pub mod consumer;
 pub mod conversation;
 pub mod creator;
+#[cfg(feature = "credits")]
+pub mod credits;
 pub mod dispute;
 pub mod enclave;
 mod error;

@@ -201,6 +201,15 @@ pub enum NodeError {
         /// The resource in short supply.
         reason: &'static str,
     },
+    /// A credit that this node does not take, or an order of credits: its terms are not sold or over, or its signature is none.
+    #[error("credits: {reason}")]
+    Credit {
+        /// The reason.
+        reason: String,
+    },
+    /// The credit pays for another request: it is not taken for this one too.
+    #[error("this credit was spent for another request")]
+    CreditSpent,
     /// The reply could not be computed.
     #[error("generation: {reason}")]
     Generation {
@@ -318,6 +327,8 @@ impl NodeError {
     pub fn code(&self) -> &str {
         match self {
             Self::Busy { .. } => "node.busy",
+            Self::Credit { .. } => "node.credit",
+            Self::CreditSpent => "node.credit_spent",
             Self::Generation { .. } => "node.generation",
             Self::Left => "node.left",
             Self::Market(MarketError::UnknownSession { .. }) => "node.unknown_session",

@@ -3,6 +3,7 @@
 mod admission;
 mod book;
 mod cards;
+mod credits;
 mod earnings;
 mod order;
 mod page;
@@ -40,6 +41,8 @@ use crate::speech::{SpeechReply, SpeechRequest};
 pub use book::PostgresBook;
 pub use book::{Book, BookError, BookFuture, Claim, FolderBook, Matter, PageSums};
 use cards::Cards;
+pub use credits::CreditSale;
+use credits::Credits;
 pub use earnings::{Earner, Earnings};
 use order::Order;
 pub use page::Standing;
@@ -70,6 +73,7 @@ pub struct Provider {
     order: Order,
     cards: Cards,
     voices: Voices,
+    credits: Credits,
     sealing: sealing::Sealing,
     quoting: quoting::Quoting,
     /// Who is first in a session's line is so from admission until the reply is kept: one reply is made per turn, however many
@@ -96,6 +100,7 @@ impl Provider {
             order: Order::default(),
             cards: Cards::default(),
             voices: Voices::default(),
+            credits: Credits::default(),
             lines: Mutex::default(),
         }
     }

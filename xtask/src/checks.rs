@@ -35,6 +35,7 @@ const FEATURE_SETS: &[(&str, &str)] = &[
     ("lazai", "evm"),
     ("lazai", "node"),
     ("lazai", "wire"),
+    ("lazai", "credits"),
     ("lazai", "client"),
     ("lazai", "conformance"),
     ("lazai-facade", ""),

@@ -17,6 +17,10 @@ const FAMILIES: &[(&str, &str)] = &[
     ("chat", "a chat is asked for a turn that it does not have, or the last reply is not paid yet"),
     ("consumer", "a receipt or its signature is not what was agreed; the reply is not paid"),
     ("creator", "a contributor's signer is missing"),
+    (
+        "credits",
+        "a purse is none, is full, has no credit that is good now, or was not delivered what was ordered; or terms of credits are over, forged, told to nobody else, or of two keys for one time",
+    ),
     ("dat", "the ledger has no such class or version"),
     ("dialogue", "dialogues cannot be read, or none is left"),
     ("feature_missing", "this build lacks what is asked for"),

@@ -23,6 +23,12 @@ pub(crate) fn acting(acting: &Acting, role: &str) -> Result<(Arc<Market>, Arc<Lo
     Ok((market(&acting.place, local.as_ref(), &key.address())?, key))
 }
 
+/// The market alone, for who needs no account.
+pub(crate) fn at_place(place: &Place) -> Result<Arc<Market>, LazaiError> {
+    let local = place.local.as_deref().map(Local::open).transpose()?;
+    market(place, local.as_ref(), "reader")
+}
+
 /// The market, and the account that is looked at, if one is named.
 pub(crate) fn reading(reading: &Reading, role: &str) -> Result<(Arc<Market>, Option<String>), LazaiError> {
     let local = reading.place.local.as_deref().map(Local::open).transpose()?;

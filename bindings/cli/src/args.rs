@@ -1,6 +1,7 @@
 //! The command line's arguments.
 
 mod agent;
+mod credits;
 mod disputes;
 mod market;
 mod memory;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 pub(crate) use agent::*;
+pub(crate) use credits::*;
 pub(crate) use disputes::*;
 pub(crate) use market::*;
 pub(crate) use memory::*;
@@ -58,6 +60,8 @@ pub(crate) enum Verb {
     Serve(Box<Serve>),
     /// Talks with a character: a line in, a reply out. Each reply is checked, then a voucher promises its payment.
     Chat(Box<Talk>),
+    /// Buys and spends credits, each of which pays a reply without telling by whom: blind signatures of the node (RFC 9474).
+    Credits(Credits),
     /// Has a text spoken with a character's voice, into a WAV file that says it is synthetic; paid by the character of text.
     Say(Say),
     /// Ends the session of a conversation; what is left of its deposit comes back.

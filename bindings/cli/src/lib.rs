@@ -15,6 +15,7 @@ mod aloud;
 mod args;
 mod config;
 mod create;
+mod credits;
 mod data;
 mod disputes;
 mod earnings;
@@ -90,6 +91,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, mut input: Box<dyn BufRead 
         Verb::Local(verb) => local::local(&verb, &mut out),
         Verb::Serve(verb) => serve::serve(&verb, input, &mut out),
         Verb::Chat(verb) => talk::chat(&verb, &mut *input, &mut out),
+        Verb::Credits(verb) => credits::credits(verb, &mut *input, &mut out),
         Verb::Say(verb) => say::say(&verb, &mut out),
         Verb::End(verb) => talk::end(&verb, &mut out),
         Verb::Proxy(verb) => proxy::proxy(*verb, input, &mut out),

@@ -81,9 +81,10 @@ fn is_wanted(receipt: &KeptReceipt, verb: &args::Receipts, day: Option<u64>) -> 
 
 fn row(receipt: &KeptReceipt) -> String {
     let KeptReceipt { model, turn, prompt_tokens, completion_tokens, characters, price, trust, wrong, .. } = receipt;
-    let said = match characters {
-        0 => completion_tokens.to_string(),
-        spoken => format!("{spoken} ch"),
+    let said = match (characters, receipt.credits) {
+        (0, 0) => completion_tokens.to_string(),
+        (0, credits) => format!("{credits} cr"),
+        (spoken, _) => format!("{spoken} ch"),
     };
     let trust = match wrong {
         Some(wrong) => format!("{trust}: {wrong}"),

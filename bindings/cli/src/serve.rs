@@ -7,7 +7,7 @@ use std::sync::Arc;
 use lazai_facade::native::book::{Database, NodeBook};
 use lazai_facade::native::market::Market;
 use lazai_facade::native::model::{BaseModel, ServingRoom};
-use lazai_facade::native::prepared::{Listening, PreparedNode, RequestLimits};
+use lazai_facade::native::prepared::{Listening, PreparedNode, RequestLimits, SoldCredits};
 use lazai_facade::native::provider::ServedModel;
 use lazai_facade::native::store::is_sealed;
 use lazai_facade::native::voice::ServedVoice;
@@ -129,7 +129,8 @@ fn prepared(verb: &args::Serve) -> Result<Prepared, LazaiError> {
     };
     let mut book = book_at(&verb.book, verb.database.as_deref(), verb.database_ca.as_deref())?;
     book.quotes = verb.quotes.as_deref().map(text);
-    let node = PreparedNode::read(market, key.clone(), base, vec![served], verb.reply_tokens, &book)?;
+    let credits = verb.credit_price.clone().map(|price| SoldCredits { price, period_s: verb.credit_period_s });
+    let node = PreparedNode::selling(market, key.clone(), base, vec![served], verb.reply_tokens, &book, credits)?;
     Ok(Prepared { node, key, is_sealed })
 }
 

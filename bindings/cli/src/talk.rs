@@ -21,7 +21,7 @@ use crate::{Done, Output};
 pub(crate) const CONSUMER: &str = "consumer";
 
 /// Passes pieces on to a waiting reader.
-struct Heard(mpsc::Sender<String>);
+pub(crate) struct Heard(pub mpsc::Sender<String>);
 
 impl ReplyListener for Heard {
     fn on_text(&self, text: String) -> bool {
@@ -59,7 +59,7 @@ fn hold(node: &NodeClient, market: &Market, conversation: &str) -> Result<(), La
 }
 
 /// Tells of an error which node did not answer, and what may help.
-fn at(url: &str) -> impl Fn(LazaiError) -> LazaiError {
+pub(crate) fn at(url: &str) -> impl Fn(LazaiError) -> LazaiError {
     move |error| {
         if error.code() != "node.transport" {
             return error;

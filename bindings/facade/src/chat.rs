@@ -393,7 +393,8 @@ impl ModelOffer {
 
 impl From<talk::OfferedModel> for ModelOffer {
     fn from(model: talk::OfferedModel) -> Self {
-        let talk::OfferedModel { id, name, offer: SignedOffer { offer, signature }, public_part, speech, seal } = model;
+        let talk::OfferedModel { id, name, offer: SignedOffer { offer, signature }, public_part, speech, seal, .. } =
+            model;
         let character_price = speech.as_ref().map(|signed| signed.terms.character_price.to_string());
         let speech_terms = speech.and_then(|signed| serde_json::to_string(&signed).ok());
         let seal_terms = seal.and_then(|signed| serde_json::to_string(&signed).ok());

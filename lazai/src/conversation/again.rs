@@ -3,7 +3,7 @@
 use lazai_core::{Amount, Domain, TypedData as _};
 
 use super::check::same;
-use super::{Conversation, ReceivedReply, ReceivedSpeech};
+use super::{Conversation, ReceivedCredits, ReceivedReply, ReceivedSpeech};
 use crate::consumer::ConsumerError;
 use crate::node::reply_digest;
 
@@ -19,18 +19,20 @@ impl Conversation {
             match kept {
                 KeptTurn::Reply(reply) => self.check_kept(domain, index, reply, owed),
                 KeptTurn::Speech(speech) => self.check_spoken(domain, index, speech, owed),
+                KeptTurn::Credits(bought) => self.check_bought(domain, index, bought, owed),
             }
         };
         self.turns().into_iter().enumerate().map(check).collect()
     }
 
-    /// All receipts, by turn: those of replies, and of speech between them.
+    /// All receipts, by turn: those of replies, and of speech and of credits between them.
     #[must_use]
     pub fn turns(&self) -> Vec<KeptTurn<'_>> {
         let replies = self.receipts.iter().map(KeptTurn::Reply);
-        let mut turns: Vec<_> = replies.chain(self.spoken.iter().map(KeptTurn::Speech)).collect();
-        // Without speech, receipts in the wrong order stay so, and are told.
-        if !self.spoken.is_empty() {
+        let others = self.spoken.iter().map(KeptTurn::Speech).chain(self.bought.iter().map(KeptTurn::Credits));
+        let mut turns: Vec<_> = replies.chain(others).collect();
+        // Without these, receipts in the wrong order stay so, and are told.
+        if turns.len() > self.receipts.len() {
             turns.sort_by_key(KeptTurn::turn);
         }
         turns
@@ -75,6 +77,23 @@ impl Conversation {
         same("sum owed", before.checked_add(terms.price(receipt.characters)?)?, receipt.cumulative)?;
         same("sum within the deposit", true, receipt.cumulative <= self.deposit)
     }
+
+    fn check_bought(
+        &self,
+        domain: &Domain,
+        index: usize,
+        bought: &ReceivedCredits,
+        before: Amount,
+    ) -> Result<(), ConsumerError> {
+        let receipt = &bought.receipt;
+        let signed = bought.signature.verify(domain, receipt, self.offer.offer.node);
+        signed.map_err(ConsumerError::ReceiptSignature)?;
+        same("session", self.session, receipt.session)?;
+        same("turn", index as u64 + 1, receipt.turn.into())?;
+        let price = bought.price.checked_mul(u64::from(receipt.credits))?;
+        same("sum owed", before.checked_add(price)?, receipt.cumulative)?;
+        same("sum within the deposit", true, receipt.cumulative <= self.deposit)
+    }
 }
 
 /// A receipt that is kept.
@@ -84,6 +103,8 @@ pub enum KeptTurn<'c> {
     Reply(&'c ReceivedReply),
     /// Of a text that was spoken.
     Speech(&'c ReceivedSpeech),
+    /// Of an order of credits.
+    Credits(&'c ReceivedCredits),
 }
 
 impl KeptTurn<'_> {
@@ -93,6 +114,7 @@ impl KeptTurn<'_> {
         match self {
             Self::Reply(reply) => reply.receipt.receipt.turn,
             Self::Speech(speech) => speech.receipt.receipt.turn,
+            Self::Credits(bought) => bought.receipt.turn,
         }
     }
 
@@ -102,6 +124,7 @@ impl KeptTurn<'_> {
         match self {
             Self::Reply(reply) => reply.receipt.receipt.cumulative,
             Self::Speech(speech) => speech.receipt.receipt.cumulative,
+            Self::Credits(bought) => bought.receipt.cumulative,
         }
     }
 
@@ -111,6 +134,7 @@ impl KeptTurn<'_> {
         match self {
             Self::Reply(reply) => reply.received_at_s,
             Self::Speech(speech) => speech.received_at_s,
+            Self::Credits(_) => None,
         }
     }
 }

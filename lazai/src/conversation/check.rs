@@ -3,8 +3,9 @@
 use lazai_core::message::Message;
 use lazai_core::reply::{FinishReason, ResponseFormat, before_stop, before_stop_token};
 use lazai_core::tools::holds_tools;
-use lazai_core::{ClassId, Digest, Domain, VersionNumber};
+use lazai_core::{Address, ClassId, Digest, Domain, VersionNumber};
 use lazai_settle::Market;
+use lazai_settle::session::Offer;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
@@ -117,26 +118,28 @@ fn most_tokens(messages: &[Message]) -> u64 {
     messages.iter().map(of).fold(of_conversation, u64::saturating_add)
 }
 
-impl Conversation {
-    /// Checks a reply against the request, the conversation and the offer.
-    pub(super) fn check(
-        &self,
-        domain: &Domain,
-        request: &ChatRequest,
-        reply: &ChatReply,
-        counter: Option<&dyn TokenCounter>,
-    ) -> Result<Checked, ConsumerError> {
+/// What replies are held to, however they are paid.
+pub(crate) struct Agreed<'a> {
+    pub domain: &'a Domain,
+    pub node: Address,
+    pub prompt_ceiling: u32,
+    pub completion_ceiling: u32,
+    pub model: Option<NamedModel>,
+    pub counter: Option<&'a dyn TokenCounter>,
+}
+
+impl Agreed<'_> {
+    /// Checks all of a reply but what it costs; `prompt` is what the model gets for the request's messages.
+    pub fn check(&self, request: &ChatRequest, prompt: &[Message], reply: &ChatReply) -> Result<(), ConsumerError> {
         let SignedReceipt { receipt, signature } = &reply.receipt;
-        let offer = &self.offer.offer;
-        signature.verify(domain, receipt, offer.node).map_err(ConsumerError::ReceiptSignature)?;
+        signature.verify(self.domain, receipt, self.node).map_err(ConsumerError::ReceiptSignature)?;
         let wanted = &request.settings;
-        let prompt = self.prompt(&request.messages)?;
         same("session", request.session, receipt.session)?;
         same("turn", request.turn, receipt.turn)?;
         same("request digest", request.digest(), receipt.request_digest)?;
         same("reply digest", reply_digest(request.salt, &reply.tokens, &reply.text), receipt.reply_digest)?;
         same("completion tokens", reply.tokens.len() as u64, receipt.completion_tokens)?;
-        let ceiling = offer.completion_ceiling.min(wanted.max_tokens.unwrap_or(u32::MAX).max(1));
+        let ceiling = self.completion_ceiling.min(wanted.max_tokens.unwrap_or(u32::MAX).max(1));
         same("completion ceiling", true, receipt.completion_tokens <= ceiling.into())?;
         // The tokens of a stop string have no bytes in the text; each but the last lies within it.
         let stopped = wanted.stop.iter().map(String::len).max().unwrap_or_default();
@@ -148,7 +151,7 @@ impl Conversation {
         let before_last = &reply.tokens[..reply.tokens.len().saturating_sub(1)];
         same("end at a stop token", false, before_last.iter().any(|token| wanted.stop_token_ids.contains(token)))?;
         if let Some(trail) = &reply.trail {
-            let checked = trail.check(domain, offer.node, receipt, request.salt);
+            let checked = trail.check(self.domain, self.node, receipt, request.salt);
             let found = checked.err().map_or("signed".into(), |error| error.to_string());
             same("trail", "signed".into(), found)?;
         }
@@ -156,9 +159,9 @@ impl Conversation {
             same("adapter", model.adapter, receipt.adapter_digest)?;
             same("base model", model.base, receipt.base_digest)?;
         }
-        if let Some(counter) = counter {
+        if let Some(counter) = self.counter {
             same("tokenizer", counter.digest(), receipt.tokenizer_digest)?;
-            let counted = counter.prompt_tokens(&prompt).unwrap_or(u64::MAX);
+            let counted = counter.prompt_tokens(prompt).unwrap_or(u64::MAX);
             same("prompt tokens", counted, receipt.prompt_tokens)?;
             let said = counter.text(before_stop_token(&reply.tokens, &wanted.stop_token_ids));
             let cut = said.as_deref().map(|said| before_stop(said, &wanted.stop));
@@ -176,14 +179,34 @@ impl Conversation {
             let most = most.saturating_add(forced + SILENT_TOKENS);
             same("completion tokens of this text", true, receipt.completion_tokens <= most)?;
         }
-        same("prompt ceiling", true, receipt.prompt_tokens <= offer.prompt_ceiling.into())?;
-        same("prompt tokens of these words", true, receipt.prompt_tokens <= most_tokens(&prompt))?;
+        same("prompt ceiling", true, receipt.prompt_tokens <= self.prompt_ceiling.into())?;
+        same("prompt tokens of these words", true, receipt.prompt_tokens <= most_tokens(prompt))
+    }
+
+    /// The check of the token counts that [`check`](Self::check) does.
+    pub fn tokens(&self) -> TokenCheck {
+        if self.counter.is_some() { TokenCheck::Counted } else { TokenCheck::Bounded }
+    }
+}
+
+impl Conversation {
+    /// Checks a reply against the request, the conversation and the offer.
+    pub(super) fn check(
+        &self,
+        domain: &Domain,
+        request: &ChatRequest,
+        reply: &ChatReply,
+        counter: Option<&dyn TokenCounter>,
+    ) -> Result<Checked, ConsumerError> {
+        let (receipt, offer) = (&reply.receipt.receipt, &self.offer.offer);
+        let Offer { node, prompt_ceiling, completion_ceiling, .. } = *offer;
+        let agreed = Agreed { domain, node, prompt_ceiling, completion_ceiling, model: self.model, counter };
+        agreed.check(request, &self.prompt(&request.messages)?, reply)?;
         let price = offer.price(receipt.prompt_tokens, receipt.completion_tokens)?;
         same("price within one step", true, price <= offer.step()?)?;
         same("sum owed", self.owed().checked_add(price)?, receipt.cumulative)?;
         same("sum within the deposit", true, receipt.cumulative <= self.deposit)?;
-        let tokens = if counter.is_some() { TokenCheck::Counted } else { TokenCheck::Bounded };
-        Ok(Checked { tokens, model: self.model.is_some() })
+        Ok(Checked { tokens: agreed.tokens(), model: self.model.is_some() })
     }
 }
 
@@ -203,7 +226,7 @@ fn has_form(reply: &ChatReply, wanted: &ReplySettings) -> bool {
 }
 
 /// Checks that a field of a receipt has its expected value.
-pub(super) fn same<T: PartialEq + ToString>(field: &'static str, expected: T, found: T) -> Result<(), ConsumerError> {
+pub(crate) fn same<T: PartialEq + ToString>(field: &'static str, expected: T, found: T) -> Result<(), ConsumerError> {
     if expected == found {
         Ok(())
     } else {

@@ -26,6 +26,9 @@ pub struct KeptReceipt {
     pub completion_tokens: u64,
     /// Characters that were spoken; none of a reply in words.
     pub characters: u64,
+    /// Credits that were bought; none of a reply.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub credits: u32,
     /// The turn's price, in base units.
     pub price: String,
     /// True if a voucher promises it.
@@ -34,6 +37,11 @@ pub struct KeptReceipt {
     pub trust: String,
     /// What does not hold.
     pub wrong: Option<String>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl Conversation {
@@ -49,6 +57,7 @@ impl Conversation {
                     (reply.receipt.receipt.prompt_tokens, reply.receipt.receipt.completion_tokens, 0)
                 }
                 KeptTurn::Speech(speech) => (0, 0, speech.receipt.receipt.characters),
+                KeptTurn::Credits(_) => (0, 0, 0),
             };
             let found = checked.as_ref().and_then(|checked| checked.get(index));
             let (trust, wrong) = match found {
@@ -68,6 +77,7 @@ impl Conversation {
                 prompt_tokens,
                 completion_tokens,
                 characters,
+                credits: if let KeptTurn::Credits(bought) = kept { bought.receipt.credits } else { 0 },
                 price: price.to_string(),
                 promised: promised >= cumulative,
                 trust: trust.into(),

@@ -63,6 +63,20 @@ impl Talker {
         self.signer.address()
     }
 
+    /// The ledger's domain, in which it signs.
+    #[cfg(feature = "credits")]
+    pub(crate) fn domain(&self) -> &Domain {
+        &self.domain
+    }
+
+    #[cfg(feature = "credits")]
+    pub(crate) async fn sign<T: lazai_core::TypedData + Sync>(
+        &self,
+        value: &T,
+    ) -> Result<lazai_core::Signature, SignerError> {
+        sign::sign(&*self.signer, &self.domain, value).await
+    }
+
     /// Sends a message over a node: pays the debt, asks, checks the reply, pays for it. `messages` are the whole
     /// conversation.
     ///

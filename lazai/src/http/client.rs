@@ -1,5 +1,7 @@
 //! A node as its consumers see it, over HTTP.
 
+#[cfg(feature = "credits")]
+mod credits;
 mod enclave;
 mod sealing;
 
@@ -324,6 +326,12 @@ pub(super) fn agent(roots: RootCerts) -> ureq::Agent {
     let config = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0);
     let config = config.tls_config(TlsConfig::builder().root_certs(roots).build());
     config.timeout_connect(Some(CONNECT)).timeout_global(Some(REPLY)).build().into()
+}
+
+/// Connections as another agent's, and none of its own.
+#[cfg(feature = "credits")]
+fn agent_like(agent: &ureq::Agent) -> ureq::Agent {
+    ureq::Agent::new_with_config(agent.config().clone())
 }
 
 /// A response of status 2xx, or the error in it.

@@ -1,6 +1,7 @@
 //! A node's server.
 
 mod a2a;
+mod credits;
 mod draining;
 mod exact;
 mod limits;
@@ -61,7 +62,7 @@ const MAX_QUOTES: usize = 16;
 /// A node's server: stock clients see its characters as models, and get status 402 until they pay.
 ///
 /// Requests: `GET /v1/models`, `POST /v1/chat/completions`, `/v1/completions` and `/v1/responses`, `POST /v1/audio/speech`, `POST /v1/lazai/vouchers` (a
-/// [`SignedVoucher`] as JSON), `POST /v1/lazai/releases` (a [`ReleaseRequest`]; the answer is a [`SignedRelease`]),
+/// [`SignedVoucher`] as JSON), `POST /v1/lazai/credits` (an order of credits, [`wire::credits`](crate::wire::credits)), `POST /v1/lazai/releases` (a [`ReleaseRequest`]; the answer is a [`SignedRelease`]),
 /// `POST /v1/lazai/reports` (a [`SignedReport`]), `GET /v1/lazai/quote`, `GET /health`; any of these sealed ([`wire::sealed`](crate::wire::sealed)). Needs tokio, or [`Front::spawn`]; [`Front::spawn_tls`] does TLS.
 /// What an operator looks at stands apart: [`Front::operations`].
 ///
@@ -208,6 +209,7 @@ impl Front {
                 Endpoint::Embeddings => post(embeddings),
                 Endpoint::Speech => post(speech::speech),
                 Endpoint::Sessions => post(exact::open),
+                Endpoint::Credits => post(credits::order),
                 Endpoint::Vouchers => post(pay),
                 Endpoint::Releases => post(release),
                 Endpoint::Quote => get(sealed::quote),
@@ -363,6 +365,7 @@ async fn answer(front: &Front, api: Api, headers: &HeaderMap, body: &[u8]) -> Re
         let served = match payment {
             AnyPayment::Session(claim) => serving.serve(api, *claim, request, pieces).await,
             AnyPayment::Exact(payment) => serving.sell(api, *payment, request, pieces).await,
+            AnyPayment::Credit(payment) => serving.serve_for_credit(api, payment.payload, request, pieces).await,
         };
         // One that is streamed was answered before it failed.
         served.inspect_err(|error| traces::failed(&Span::current(), error))

@@ -24,6 +24,7 @@ pub(super) enum Endpoint {
     Budget,
     CharacterAgent,
     CharacterCard,
+    Credits,
     Document,
     Embeddings,
     Health,
@@ -49,13 +50,13 @@ impl Server {
     pub fn endpoints(self) -> Vec<Endpoint> {
         use Endpoint::{Agent, AgentCard, CharacterAgent, CharacterCard, Mcp};
         use Endpoint::{
-            Budget, Document, Embeddings, Health, Model, Models, Payments, Quote, Releases, Reports, Sealed, Sessions,
-            Speech, Vouchers,
+            Budget, Credits, Document, Embeddings, Health, Model, Models, Payments, Quote, Releases, Reports, Sealed,
+            Sessions, Speech, Vouchers,
         };
         let own: &[Endpoint] = match self {
             Self::Node => &[
-                Models, Model, Embeddings, Speech, Payments, Sessions, Vouchers, Releases, Reports, Quote, Sealed,
-                Health, Document,
+                Models, Model, Embeddings, Speech, Payments, Sessions, Vouchers, Credits, Releases, Reports, Quote,
+                Sealed, Health, Document,
             ],
             Self::Proxy => &[Models, Model, Embeddings, Speech, Budget, Mcp, Document],
         };
@@ -164,7 +165,9 @@ impl Server {
             Endpoint::Sealed => vec![400, 404, 500],
             Endpoint::Reply(_) | Endpoint::Speech => vec![400, 402, 403, 409, 500, 502, 503],
             Endpoint::Sessions => vec![400, 403, 500, 503],
-            Endpoint::Vouchers | Endpoint::Releases | Endpoint::Reports => vec![400, 402, 403, 409, 500, 503],
+            Endpoint::Credits | Endpoint::Vouchers | Endpoint::Releases | Endpoint::Reports => {
+                vec![400, 402, 403, 409, 500, 503]
+            }
         };
         if endpoint.is_post() {
             all.extend([408, 413]);
@@ -217,6 +220,7 @@ impl Endpoint {
             Self::Budget => "/v1/lazai/budget",
             Self::CharacterAgent => "/a2a/{id}",
             Self::CharacterCard => "/a2a/{id}/.well-known/agent-card.json",
+            Self::Credits => crate::wire::credits::ORDERS,
             Self::Document => "/openapi.json",
             Self::Embeddings => "/v1/embeddings",
             Self::Health => "/health",
@@ -246,6 +250,7 @@ impl Endpoint {
             Self::Budget => "budget",
             Self::CharacterAgent => "a2aCharacter",
             Self::CharacterCard => "characterCard",
+            Self::Credits => "orderCredits",
             Self::Document => "openapi",
             Self::Embeddings => "createEmbedding",
             Self::Health => "health",
@@ -273,6 +278,9 @@ impl Endpoint {
             Self::Budget => "What is spent, reserved and left.",
             Self::CharacterAgent => "A message of an agent to this character (A2A, JSON-RPC).",
             Self::CharacterCard => "The agent card of a character (A2A).",
+            Self::Credits => {
+                "Orders credits in a session, blinded (RFC 9474), or collects those of an order that is paid: each pays a reply without telling by whom."
+            }
             Self::Document => "This document.",
             Self::Embeddings => "Embeds texts.",
             Self::Health => "Tells that the server answers.",
@@ -311,6 +319,7 @@ impl Endpoint {
             Self::Agent | Self::CharacterAgent | Self::Mcp => Some("RpcRequest"),
             Self::Budget | Self::Document | Self::Health | Self::Model | Self::Models => None,
             Self::Payments | Self::Quote => None,
+            Self::Credits => Some("CreditOrder"),
             Self::Embeddings => Some("EmbeddingRequest"),
             Self::Releases => Some("ReleaseRequest"),
             Self::Reply(Api::Chat) => Some("ChatRequest"),
@@ -337,6 +346,7 @@ impl Endpoint {
             Self::Mcp => of("RpcAnswer"),
             Self::AgentCard | Self::CharacterCard => of("AgentCard"),
             Self::Budget => of("Budget"),
+            Self::Credits => of("CreditDelivery"),
             Self::Document => (
                 "200",
                 json!({"description": "Done.", "content": {"application/json": {"schema": {"type": "object"}}}}),

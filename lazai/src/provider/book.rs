@@ -98,7 +98,7 @@ pub struct PageSums {
 /// implementation to these rules.
 ///
 /// What a node did lies in its pages: what is written here is on disk before a reply leaves the node, so it must not be lost by a
-/// crash. Pages hold the last reply of a session in clear.
+/// crash. One page holds the keys that credits are signed with: whoever reads it can make credits of the node.
 ///
 /// [`PostgresBook`]: crate::provider::PostgresBook
 /// [`conformance::book!`]: crate::conformance

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Provider;
 use super::book::{BookError, Claim, Matter};
+use super::credits::{KeptCredit, KeptKey, KeptOrder};
 use super::sale::KeptSale;
 use crate::node::{Asked, ChatReply, NodeError, SignedVoucher};
 use crate::speech::SignedSpeechReceipt;
@@ -53,6 +54,15 @@ pub(super) struct Page {
     /// What was spoken last, if anything was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spoken: Option<LastSpeech>,
+    /// The orders of credits, each of which can be collected again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bought: Vec<KeptOrder>,
+    /// The keys of credits, in the page of a version's keys alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub credit_keys: Vec<KeptKey>,
+    /// In the page of a credit: it is spent once `begun` or `last` names a request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credit: Option<KeptCredit>,
     /// On disk before the first token leaves, so that a client that returns after a crash gets that reply and no other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begun: Option<Begun>,
@@ -205,7 +215,8 @@ impl Page {
 
     pub fn turn(&self) -> u32 {
         let spoken = self.spoken.as_ref().map_or(0, |spoken| spoken.turn);
-        self.last.as_ref().map_or(0, |last| last.turn).max(spoken)
+        let bought = self.bought.last().map_or(0, |bought| bought.receipt.receipt.turn);
+        self.last.as_ref().map_or(0, |last| last.turn).max(spoken).max(bought)
     }
 
     /// Checks that a request is for the next reply, and that no other was begun for it. Looked at again whenever the page is

@@ -8,6 +8,7 @@
 //! | [`tools`] | calls of tools, in a reply's words |
 //! | [`speech`] | OpenAI's speech, and what pays for it |
 //! | [`sealed`] | any of it, sealed to the node |
+//! | `credits` | credits, which pay without telling by whom (feature `credits`) |
 //! | [`payment`] | the headers that pay, as x402 (version 2) has them |
 //! | [`exact`] | x402's scheme `exact`: one reply, paid at once by any wallet |
 //! | [`x402`] | what other servers of x402 want, and what pays them |
@@ -17,6 +18,8 @@
 
 #[cfg(any(test, feature = "node"))]
 pub(crate) mod completions;
+#[cfg(feature = "credits")]
+pub mod credits;
 #[cfg(feature = "node")]
 pub(crate) mod embeddings;
 pub mod exact;

@@ -133,6 +133,9 @@ pub enum AnyPayment {
     Session(Box<PaidRequest>),
     /// A signed transfer.
     Exact(Box<ExactPayment>),
+    /// A credit.
+    #[cfg(feature = "credits")]
+    Credit(Box<super::credits::CreditPayment>),
 }
 
 #[derive(Deserialize)]
@@ -154,8 +157,13 @@ impl AnyPayment {
     /// [`ApiError`] with status 400.
     pub fn read(header: &[u8]) -> Result<Self, ApiError> {
         let Schemed { accepted } = decode(PAYMENT, header)?;
-        if accepted.is_some_and(|accepted| accepted.scheme == exact::SCHEME) {
+        let scheme = accepted.map(|accepted| accepted.scheme);
+        if scheme.as_deref() == Some(exact::SCHEME) {
             return decode(PAYMENT, header).map(|payment| Self::Exact(Box::new(payment)));
+        }
+        #[cfg(feature = "credits")]
+        if scheme.as_deref() == Some(super::credits::SCHEME) {
+            return decode(PAYMENT, header).map(|payment| Self::Credit(Box::new(payment)));
         }
         decode(PAYMENT, header).map(|Payment { payload, .. }| Self::Session(Box::new(payload)))
     }

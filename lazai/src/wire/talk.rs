@@ -36,6 +36,9 @@ pub struct OfferedModel {
     pub speech: Option<SignedSpeechTerms>,
     /// The signed key that requests are sealed to, if the node takes such.
     pub seal: Option<SignedSealTerms>,
+    /// The signed terms of credits that are good now, those that are sold first; none if the node sells none.
+    #[cfg(feature = "credits")]
+    pub credits: Vec<crate::credits::SignedCreditTerms>,
 }
 
 #[derive(Deserialize)]
@@ -58,6 +61,9 @@ struct AboutModel {
     speech: Option<SignedSpeechTerms>,
     #[serde(default)]
     seal: Option<SignedSealTerms>,
+    #[cfg(feature = "credits")]
+    #[serde(default)]
+    credits: Vec<crate::credits::SignedCreditTerms>,
 }
 
 /// Reads a node's answer to `GET /v1/models`, or to `GET /v1/models/ID`, which is one model.
@@ -75,13 +81,15 @@ pub fn models(body: &[u8]) -> Result<Vec<OfferedModel>, NodeError> {
     } else {
         Models::deserialize(answer).map_err(other)?.data
     };
-    let model = |ModelFields { lazai: AboutModel { name, offer, public_part, speech, seal } }| OfferedModel {
-        id: model_id(offer.offer.class, offer.offer.version),
-        name,
-        offer,
-        public_part,
-        speech,
-        seal,
+    let model = |ModelFields { lazai: about }| OfferedModel {
+        id: model_id(about.offer.offer.class, about.offer.offer.version),
+        name: about.name,
+        offer: about.offer,
+        public_part: about.public_part,
+        speech: about.speech,
+        seal: about.seal,
+        #[cfg(feature = "credits")]
+        credits: about.credits,
     };
     Ok(models.into_iter().map(model).collect())
 }

@@ -3,6 +3,7 @@
 //! who asks than the relay's address. A stand-in speaks for the model; ledger, nodes, sockets, proxy and relay are the real ones.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::arithmetic_side_effects, missing_docs)]
 
+mod credits;
 #[cfg(feature = "quotes")]
 mod enclave;
 #[path = "../logs/gossip.rs"]

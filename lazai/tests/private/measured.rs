@@ -3,18 +3,19 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use lazai::Session;
+use lazai::credits::{Credit, CreditSecret, credit_message};
 use lazai::http::{Front, HttpNode, Relay, Sealing};
 use lazai::lora::generate::{GenerateJob, Generation, Reply, Sampler};
 use lazai::lora::{About, Engine, EngineSettings, GenerateError, Generator, WeightFormat};
-use lazai::node::ReplySettings;
+use lazai::node::{ReplySettings, RequestClaim};
 use lazai::provider::{OfferTerms, Provider};
 use lazai::{Account, Client};
 use lazai_core::digest::sha256;
 use lazai_core::message::{Message, Role};
-use lazai_core::{Amount, ClassId, Digest, LocalSigner, VersionNumber};
+use lazai_core::{Amount, ClassId, Digest, Domain, LocalSigner, SessionId, Signer as _, VersionNumber};
 use pollster::block_on;
 use serde_json::{Value, json};
 
@@ -137,12 +138,43 @@ fn compare(generator: Arc<dyn Generator>, rounds: usize) -> Value {
     })
 }
 
+/// Credits that one core verifies in a second; beside it, blind signatures and blindings, and the signatures of sessions' requests, which a
+/// node recovers an address from for each.
+fn credits(time: Duration) -> Value {
+    let secret = CreditSecret::generate().unwrap();
+    let key = secret.public().unwrap();
+    let (number, terms) = (Digest::random().unwrap(), sha256(b"terms"));
+    let message = credit_message(terms, number);
+    let blinded = key.blind(number, message.as_bytes()).unwrap();
+    let signed = secret.sign(&blinded.message).unwrap();
+    let signature = key.unblind(&blinded, &signed, message.as_bytes()).unwrap();
+    let credit = Credit { terms, number, prefix: blinded.prefix, signature };
+    let (signer, domain) = (LocalSigner::random().unwrap(), Domain::random("measured", "1").unwrap());
+    let claim = RequestClaim { session: SessionId::from_bytes([1; 32]), turn: 1, request: terms };
+    let of_session = block_on(lazai_core::sign::sign(&signer, &domain, &claim)).unwrap();
+    let per_s = |act: &dyn Fn()| {
+        let (begun, mut count) = (Instant::now(), 0_u32);
+        while begun.elapsed() < time {
+            act();
+            count += 1;
+        }
+        (f64::from(count) / begun.elapsed().as_secs_f64()).round()
+    };
+    json!({
+        "credit_verify_per_s": per_s(&|| credit.verify(&key).unwrap()),
+        "credit_sign_per_s": per_s(&|| drop(secret.sign(&blinded.message).unwrap())),
+        "credit_blind_per_s": per_s(&|| drop(key.blind(number, message.as_bytes()).unwrap())),
+        "session_verify_per_s": per_s(&|| of_session.verify(&domain, &claim, signer.address()).unwrap()),
+    })
+}
+
 #[test]
 fn all_ways_give_a_reply_and_what_each_costs_is_counted() {
     let report = std::env::var_os("LAZAI_PRIVATE_REPORT");
     let rounds = if report.is_some() { ROUNDS } else { 2 };
     let about = About::new("fast".into(), sha256(b"base"), sha256(b"fast"), "cpu".into());
     let fast = compare(Arc::new(Fast(about)), rounds);
+    let credits = credits(if report.is_some() { Duration::from_secs(2) } else { Duration::from_millis(50) });
     let Some(report) = report else { return };
     let base = std::env::var_os("LAZAI_BASE_MODEL").unwrap();
     let engine = Engine::open(Path::new(&base), WeightFormat::AsStored, EngineSettings::default()).unwrap();
@@ -150,5 +182,8 @@ fn all_ways_give_a_reply_and_what_each_costs_is_counted() {
     let about = About::new("base".into(), sha256(b"base"), sha256(b"tokenizer"), "cpu".into());
     let mut told = compare(Arc::new(Bare(engine, about)), rounds / 2);
     told["without_a_model"] = fast;
+    if let (Some(told), Value::Object(credits)) = (told.as_object_mut(), credits) {
+        told.extend(credits);
+    }
     std::fs::write(report, told.to_string()).unwrap();
 }

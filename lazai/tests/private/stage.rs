@@ -66,6 +66,9 @@ impl Generator for Slow {
     }
 }
 
+/// Accounts with money.
+const BUYERS: usize = 3;
+
 pub struct Stage {
     folder: tempfile::TempDir,
     pub ledger: Arc<EmbeddedLedger>,
@@ -84,7 +87,7 @@ impl Stage {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger");
-        market::found(&path, 1);
+        market::found(&path, BUYERS);
         let hand = Hand::default();
         let ledger = Arc::new(EmbeddedLedger::open(&path, hand.clone()).unwrap());
         Self { folder, ledger, hand }
@@ -113,7 +116,16 @@ impl Stage {
     }
 
     pub fn account(&self) -> Account {
-        Account::new(self.ledger.clone(), market::signer(0))
+        self.account_of(0)
+    }
+
+    pub fn account_of(&self, buyer: usize) -> Account {
+        Account::new(self.ledger.clone(), market::signer(buyer))
+    }
+
+    /// A client of a node, of one of the accounts.
+    pub fn client_of(&self, buyer: usize, node: &HttpNode) -> Client {
+        Client::of(node.clone(), self.account_of(buyer)).with_counter(Arc::new(Counter))
     }
 
     pub fn consumer(&self) -> Consumer {

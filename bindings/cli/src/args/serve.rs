@@ -53,6 +53,12 @@ pub(crate) struct Serve {
     /// Most characters of one request for speech.
     #[arg(long, default_value_t = 4_096, requires = "voice")]
     pub character_ceiling: u32,
+    /// Price of one credit, in base units of coins: one whole reply that is paid without telling by whom. Without it, none are sold.
+    #[arg(long)]
+    pub credit_price: Option<String>,
+    /// Seconds of a period of credits, a day or more, whose buyers have one key and one price: a credit is good for as long again after it.
+    #[arg(long, default_value_t = 604_800, requires = "credit_price")]
+    pub credit_period_s: u64,
     /// Most tokens of a conversation before a reply.
     #[arg(long, default_value_t = 1_024)]
     pub prompt_ceiling: u32,

@@ -75,6 +75,8 @@ pub(super) const KEYS: &[Key] = &[
     key("character", "voice", "character_voice", Kind::Path),
     key("terms", "character_price", "character_price", Kind::Amount),
     key("terms", "character_ceiling", "character_ceiling", Kind::Whole(SMALL)),
+    key("terms", "credit_price", "credit_price", Kind::Amount),
+    key("terms", "credit_period_s", "credit_period_s", WHOLE),
     key("terms", "prompt_price", "prompt_price", Kind::Amount),
     key("terms", "completion_price", "completion_price", Kind::Amount),
     key("terms", "prompt_ceiling", "prompt_ceiling", Kind::Whole(SMALL)),

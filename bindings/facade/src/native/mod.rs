@@ -10,6 +10,7 @@
 //! | [`model`] | base models, fine-tuning |
 //! | [`exex`] | the execution node: follows, fine-tunes, mints |
 //! | [`agent`] | characters in registries of agents |
+//! | [`credits`] | replies that are paid without telling by whom |
 //! | [`dat`] | tokens, their earnings, provenance of replies |
 //! | [`disputes`] | bonds of nodes, disputes about replies |
 //! | [`earnings`] | what creators and nodes earned |
@@ -33,6 +34,7 @@
 
 pub mod agent;
 pub mod book;
+pub mod credits;
 pub mod dat;
 pub mod data;
 pub mod disputes;
@@ -77,6 +79,7 @@ passed_on! {
     lazai::core::pov::PovError,
     lazai::core::prepare::PrepareError,
     lazai::creator::CreatorError,
+    lazai::credits::PurseError,
     lazai::exex::ExExError,
     lazai::lora::GenerateError,
     lazai::lora::ModelError,

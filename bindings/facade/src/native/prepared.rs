@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 
 use lazai::core::seal::{AtRest, sealed_path};
 use lazai::core::{Amount, ClassId, VersionNumber};
+use lazai::credits::LEAST_PERIOD_S;
 use lazai::http::{Front, Limits, TlsFiles};
 use lazai::lora::adapter::WEIGHTS_FILE;
 use lazai::lora::generate::Sampler;
-use lazai::provider::{OfferTerms, Provider, QuoteCommand};
+use lazai::provider::{CreditSale, OfferTerms, Provider, QuoteCommand};
 use lazai::settle::ledger::LedgerError;
 use lazai::wire::talk::model_id;
 
@@ -134,6 +135,15 @@ pub struct PreparedNode {
     offered: Vec<Offered>,
 }
 
+/// Credits that a node sells for each version that it serves.
+#[derive(Debug, Clone)]
+pub struct SoldCredits {
+    /// Price of one, in base units of coins.
+    pub price: BaseUnits,
+    /// The length of a period, in seconds, a day or more: its buyers have one key.
+    pub period_s: u64,
+}
+
 impl PreparedNode {
     /// Reads adapters and terms, and checks them: as [`NodeServer::start`], which then listens.
     ///
@@ -147,6 +157,29 @@ impl PreparedNode {
         reply_tokens: u32,
         book: &NodeBook,
     ) -> Result<Self, LazaiError> {
+        Self::selling(market, signer, base, served, reply_tokens, book, None)
+    }
+
+    /// As [`read`](Self::read), of a node that sells credits, if any are told.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn selling(
+        market: Arc<Market>,
+        signer: Arc<dyn Signer>,
+        base: Arc<BaseModel>,
+        served: Vec<ServedModel>,
+        reply_tokens: u32,
+        book: &NodeBook,
+        credits: Option<SoldCredits>,
+    ) -> Result<Self, LazaiError> {
+        if let Some(SoldCredits { period_s, .. }) = credits.as_ref().filter(|credits| credits.period_s < LEAST_PERIOD_S)
+        {
+            let reason = format!(
+                "a period of credits has at least {LEAST_PERIOD_S} seconds, not {period_s}: shorter ones hide nobody"
+            );
+            return Err(LazaiError::new("config", reason));
+        }
         if reply_tokens == 0 {
             return Err(LazaiError::new("config", "replies of no tokens are none, and would be paid for"));
         }
@@ -188,6 +221,17 @@ impl PreparedNode {
                 ..OfferTerms::free(class, version)
             };
             provider.check_terms(&asked).map_err(LedgerError::from)?;
+            if let Some(credits) = &credits {
+                provider = provider.with_credits(CreditSale {
+                    class,
+                    version,
+                    asset: asked.asset,
+                    price: price(credits.price.clone())?,
+                    prompt_ceiling: model.prompt_ceiling,
+                    completion_ceiling: reply_tokens,
+                    period_s: credits.period_s,
+                });
+            }
             let (character, prompt_ceiling) = (about.character, model.prompt_ceiling);
             let card_tokens = provider.card_tokens(class, version)?;
             if let Some(tokens) = card_tokens.filter(|tokens| *tokens > prompt_ceiling.into()) {

@@ -124,6 +124,10 @@ impl Offers {
         if let Some(terms) = speech {
             about["speech"] = json!(terms);
         }
+        let credits = self.provider.credit_terms_of(class, version).await.map_err(|e| refusal(&e))?;
+        if !credits.is_empty() {
+            about["credits"] = json!(credits);
+        }
         if let Some(terms) = self.provider.seal_terms().await.map_err(|e| refused(&e))? {
             about["seal"] = json!(terms);
         }

@@ -15,12 +15,12 @@ pub(in crate::http) fn refusal(error: &NodeError) -> ApiError {
     let status = match error {
         NodeError::NotPaid { .. } | NodeError::DepositExhausted { .. } | NodeError::VoucherNotExact { .. } => 402,
         NodeError::Market(MarketError::UnknownSession { .. }) => 402,
-        NodeError::Market(_) | NodeError::NotServed { .. } => 403,
+        NodeError::Credit { .. } | NodeError::Market(_) | NodeError::NotServed { .. } => 403,
         NodeError::Moderated { .. }
         | NodeError::PromptTooLong { .. }
         | NodeError::Money(_)
         | NodeError::Setting { .. } => 400,
-        NodeError::TurnOutOfOrder { .. } => 409,
+        NodeError::CreditSpent | NodeError::TurnOutOfOrder { .. } => 409,
         NodeError::Busy { .. } => 503,
         NodeError::Refused { .. } | NodeError::Transport { .. } | NodeError::Unsealed(_) => 502,
         _ => 500,

@@ -45,8 +45,9 @@ pub(super) fn router(proxy: &Loopback) -> Router {
             Endpoint::CharacterAgent => post(agents::a2a_as),
             Endpoint::Mcp => post(agents::mcp),
             // A node's own.
-            Endpoint::Health | Endpoint::Payments | Endpoint::Quote | Endpoint::Releases => return router,
-            Endpoint::Reports | Endpoint::Sealed | Endpoint::Sessions | Endpoint::Vouchers => return router,
+            Endpoint::Credits | Endpoint::Health | Endpoint::Payments | Endpoint::Quote => return router,
+            Endpoint::Releases | Endpoint::Reports | Endpoint::Sealed => return router,
+            Endpoint::Sessions | Endpoint::Vouchers => return router,
         };
         router.route(endpoint.path(), answer)
     });

@@ -371,6 +371,13 @@ fn others(all: &mut Map<String, Value>, server: Server) {
                 "SignedVoucher",
                 signed("voucher", &["session", "cumulative"], json!({"session": text(), "cumulative": amount()})),
             );
+            let blind = json!({"type": "array", "items": text()});
+            let order = json!({"session": text(), "turn": {"type": "integer"}, "terms": text(), "blinded": blind,
+                               "signature": text()});
+            add("CreditOrder", object(&["session", "turn", "terms", "blinded", "signature"], order));
+            let named = ["session", "turn", "terms_digest", "order_digest", "credits", "cumulative"];
+            let receipt = signed("receipt", &named, json!({"session": text(), "cumulative": amount()}));
+            add("CreditDelivery", object(&["receipt"], json!({"receipt": receipt, "signatures": blind})));
             add("ReleaseRequest", object(&["session", "signature"], json!({"session": text(), "signature": text()})));
             add(
                 "SignedRelease",
