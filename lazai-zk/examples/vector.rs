@@ -6,19 +6,13 @@ mod garbage;
 
 use std::path::Path;
 
-use lazai_core::{Address, LedgerId, SubmissionId};
 use lazai_zk::opening::prompts_root;
-use lazai_zk::{Binding, Commitment, Prover, Verifier, VerifierKey};
+use lazai_zk::{Commitment, Prover, Verifier, VerifierKey};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let dataset = garbage::dataset()?;
-    let binding = Binding {
-        ledger: LedgerId::from_bytes([1; 32]),
-        submitter: Address::from_bytes([2; 20]),
-        submission: SubmissionId::from_bytes([3; 32]),
-    };
     let commitment = Commitment::of(&dataset)?;
-    let statement = commitment.statement(&dataset, prompts_root(&["Who are you?".into()]), binding)?;
+    let statement = commitment.statement(&dataset, prompts_root(&["Who are you?".into()]), garbage::binding())?;
     let proof = Prover::new().prove(&dataset, &commitment, &statement)?;
     Verifier::new().verify(&statement, &proof)?;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/zk");

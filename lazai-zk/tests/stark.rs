@@ -4,7 +4,7 @@
 use lazai_core::SubmissionId;
 use lazai_zk::{Proof, StarkVerifier, Statement, Verifier, VerifierKey, VerifyError, verifier_key_digest};
 
-const STATEMENT: &[u8] = include_bytes!("../../vectors/zk/statement.json");
+const STATEMENT: &[u8] = include_bytes!("../../vectors/zk/stark.json");
 const PROOF: &[u8] = include_bytes!("../../vectors/zk/stark.bin");
 /// Magic, digest of the parameters, logarithm of the rows.
 const HEADER: usize = 4 + 32 + 1;

@@ -1,8 +1,18 @@
 //! The dataset of `vectors/zk/`: random token ids.
 
 use lazai_core::pov::{Contributor, Dataset, PovError, Record};
-use lazai_core::{Address, Digest};
+use lazai_core::{Address, Digest, LedgerId, SubmissionId};
+use lazai_zk::Binding;
 
+pub fn binding() -> Binding {
+    Binding {
+        ledger: LedgerId::from_bytes([1; 32]),
+        submitter: Address::from_bytes([2; 20]),
+        submission: SubmissionId::from_bytes([3; 32]),
+    }
+}
+
+/// Its salts are drawn anew each time, and so is its root.
 pub fn dataset() -> Result<Dataset, PovError> {
     let mut state = 1u64;
     let mut random = |bound: u64| {

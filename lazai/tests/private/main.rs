@@ -148,10 +148,14 @@ fn nobody_between_reads_a_sealed_conversation() {
                 assert_eq!(found(&[&session], &heard), Vec::<String>::new(), "the session, {mode:?}");
             }
             assert_eq!(found(&said, &kept), Vec::<String>::new(), "the folder of the node, {mode:?}");
+            // A leak of eight bytes in one of its files is found.
+            let planted = [&kept[..], &REPLY.as_bytes()[..8]].concat();
+            assert_eq!(found(&said, &planted), [&REPLY[..8]], "{mode:?}");
             assert!(kept.len() > 1_000, "pages are there");
         }
     });
     let log = lines.bytes();
     assert_eq!(found(&said, &log), Vec::<String>::new());
+    assert!(!found(&said, &[&log[..], &PROMPT.as_bytes()[8..16]].concat()).is_empty());
     assert!(String::from_utf8_lossy(&log).contains("request failed"), "the log is listened to");
 }
