@@ -89,7 +89,10 @@ fn terms_that_could_mark_a_buyer_are_neither_bought_nor_spent_under() {
         (until_s, until_s)
     });
     let changed = |change: &dyn Fn(&mut SignedCreditTerms)| signed(&stage, &own, change);
-    let short = changed(&|signed| signed.terms.valid_until_s = signed.terms.sold_until_s + 86_399);
+    let short = changed(&|signed| {
+        signed.terms.sold_until_s = signed.terms.sold_from_s() + 86_399;
+        signed.terms.valid_until_s = signed.terms.sold_until_s + 86_399;
+    });
     let ahead = changed(&|signed| {
         signed.terms.sold_until_s += PERIOD_S;
         signed.terms.valid_until_s += PERIOD_S;
