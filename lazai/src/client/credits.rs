@@ -17,7 +17,7 @@ impl Session {
     /// in this session before is finished instead. Returns the number of credits that were put in.
     ///
     /// # Errors
-    /// [`NodeError::Credit`] if the node sells none; [`ConsumerError`].
+    /// [`NodeError::Credit`](crate::node::NodeError::Credit) if the node sells none; [`ConsumerError`].
     pub async fn buy_credits(&self, purse: &Purse, count: usize) -> Result<usize, ConsumerError> {
         let _turn = self.0.turn.lock().await;
         let mut saying = Saying { session: self, conversation: self.conversation() };
