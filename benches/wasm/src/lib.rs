@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use lazai_core::sign::{Encoder, signing_digest};
 use lazai_core::{Address, Digest, Domain, LocalSigner, Signature, Signer, TypedData};
-use lazai_zk::{Proof, StarkVerifier, Statement, Verifier};
+use lazai_zk::{Proof, Statement, Verifier};
 
 /// Reserves memory for so many bytes; the host writes there and hands it to [`verify`].
 #[unsafe(no_mangle)]
@@ -17,18 +17,19 @@ pub extern "C" fn reserve(bytes: usize) -> *mut u8 {
 /// # Safety
 /// Both pointers are from [`reserve`], with their lengths.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn verify(statement: *const u8, statement_bytes: usize, proof: *const u8, proof_bytes: usize) -> u32 {
+pub unsafe extern "C" fn verify(
+    statement: *const u8,
+    statement_bytes: usize,
+    proof: *const u8,
+    proof_bytes: usize,
+) -> u32 {
     // SAFETY: the caller's promise.
-    let (statement, proof) =
-        unsafe { (std::slice::from_raw_parts(statement, statement_bytes), std::slice::from_raw_parts(proof, proof_bytes)) };
+    let (statement, proof) = unsafe {
+        (std::slice::from_raw_parts(statement, statement_bytes), std::slice::from_raw_parts(proof, proof_bytes))
+    };
     let Ok(statement) = Statement::from_bytes(statement) else { return 1 };
     let Ok(proof) = Proof::from_bytes(proof) else { return 2 };
-    let verified = if proof.is_stark() {
-        StarkVerifier::new().verify(&statement, &proof)
-    } else {
-        Verifier::new().verify(&statement, &proof)
-    };
-    if verified.is_ok() { 0 } else { 3 }
+    if Verifier::new().verify(&statement, &proof).is_ok() { 0 } else { 3 }
 }
 
 /// What a voucher is, as it is signed: `lazai_settle::session::Voucher` without the market around it.
@@ -82,7 +83,8 @@ pub extern "C" fn sign_vouchers(count: u32) {
 #[unsafe(no_mangle)]
 pub extern "C" fn check_vouchers() -> u32 {
     let (domain, consumer) = (domain(), consumer().address());
-    let good = |(voucher, signature, _): &&(Voucher, Signature, Digest)| signature.verify(&domain, voucher, consumer).is_ok();
+    let good =
+        |(voucher, signature, _): &&(Voucher, Signature, Digest)| signature.verify(&domain, voucher, consumer).is_ok();
     VOUCHERS.with_borrow(|vouchers| vouchers.iter().filter(good).count() as u32)
 }
 
