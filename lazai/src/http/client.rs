@@ -178,15 +178,7 @@ impl HttpNode {
     async fn ask(&self, request: &ChatRequest, on_text: &mut (dyn FnMut(&str) + Send)) -> Result<ChatReply, NodeError> {
         let (name, header, body) = talk::chat(request);
         let mut answer = self.accepted("/v1/chat/completions", Some((name, header)), body).await?;
-        let mut reader = ReplyReader::default();
-        while !reader.is_done() {
-            let bytes = answer.next().await?;
-            if bytes.is_empty() {
-                break;
-            }
-            reader.push(bytes)?.iter().for_each(|piece| on_text(piece));
-        }
-        let mut reply = reader.finish()?;
+        let mut reply = answer.reply(on_text).await?;
         reply.enclave = answer.held.take();
         Ok(reply)
     }
@@ -254,6 +246,19 @@ impl Answer {
     async fn next(&mut self) -> Result<&[u8], NodeError> {
         let count = self.body.read(&mut self.piece).await.map_err(|e| failed(&e))?;
         Ok(&self.piece[..count])
+    }
+
+    /// A streamed reply; each piece of text is given to `on_text` as it comes.
+    async fn reply(&mut self, on_text: &mut (dyn FnMut(&str) + Send)) -> Result<ChatReply, NodeError> {
+        let mut reader = ReplyReader::default();
+        while !reader.is_done() {
+            let bytes = self.next().await?;
+            if bytes.is_empty() {
+                break;
+            }
+            reader.push(bytes)?.iter().for_each(|piece| on_text(piece));
+        }
+        reader.finish()
     }
 
     /// All of the body, at most [`MAX_ANSWER_BYTES`].

@@ -5,13 +5,13 @@ mod credits;
 mod draining;
 mod exact;
 mod limits;
+mod made;
 mod offers;
 mod refusal;
 mod sealed;
 mod speech;
 
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -32,19 +32,20 @@ use super::body::in_time;
 use super::embed::{self, Named};
 use super::openapi::{self, Endpoint, Server};
 use super::operations::Told;
-use super::operations::metrics::{Measured, Metrics};
+use super::operations::metrics::Metrics;
 use super::operations::samples::Samples;
 use super::reply::{self, Api, Made, Pieces};
 use super::{quiet, routes, traces};
-use crate::node::{ChatRequest, Node as _, NodeError, ReleaseRequest, SignedVoucher};
+use crate::node::{ChatRequest, Node as _, ReleaseRequest, SignedVoucher};
 use crate::provider::{OfferTerms, Provider};
 use crate::safety::SignedReport;
 use crate::wire::openai::{ApiError, BadRequest, CompletionRequest};
-use crate::wire::payment::{AnyPayment, PAYMENT, PaidRequest, ReplyDetails};
+use crate::wire::payment::{AnyPayment, PAYMENT, PaidRequest};
 use crate::wire::talk::model_id;
 use draining::Draining;
 pub(super) use limits::{Limiter, unit_of};
 pub use limits::{Limits, Network, NotNetwork};
+use made::AskedModel;
 pub(super) use offers::no_model;
 use offers::{Offers, model, models};
 use refusal::busy;
@@ -246,7 +247,7 @@ impl Front {
         api: Api,
         claim: PaidRequest,
         asked: CompletionRequest,
-        mut pieces: Pieces,
+        pieces: Pieces,
     ) -> Result<Made, ApiError> {
         let PaidRequest { session, turn, salt, signature, voucher } = claim;
         let (messages, settings) = (asked.messages, asked.settings);
@@ -261,51 +262,11 @@ impl Front {
                 let limited = front.0.limiter.signed(session, consumer);
                 limited.inspect_err(|limited| front.metrics().limited(limited.whose))?;
             }
-            // The session says what is served; a client that names another model made a mistake.
             let found = provider.ledger().market().session(session).map(|s| model_id(s.offer.class, s.offer.version));
-            traces::of(api.operation(), found.as_deref().unwrap_or_default());
-            traces::asked(&request.settings);
-            if let Some(found) = found.filter(|found| !asked.model.is_empty() && *found != asked.model) {
-                let message = format!("model {:?} is asked for, the session is of {found:?}", asked.model);
-                return Err(ApiError {
-                    parameter: Some("model".into()),
-                    ..ApiError::new(400, "request.model", message)
-                });
-            }
-            let device = provider.about().device.clone();
-            let wanted = pieces.are_wanted();
-            let (begun, mut first) = (Instant::now(), None);
-            let mut tell = |text: &str| {
-                first.get_or_insert_with(|| begun.elapsed());
-                pieces.text(text);
-            };
-            let reply = runtime.block_on(provider.chat_while(&request, &wanted, &mut tell));
-            if let Err(NodeError::Left) = &reply {
-                front.metrics().left();
-            }
-            let reply = reply.map_err(|e| refusal(&e))?;
-            let (whole, counted) = (begun.elapsed(), &reply.receipt.receipt);
-            let measured = Measured {
-                first,
-                whole,
-                prompt_tokens: counted.prompt_tokens,
-                completion_tokens: counted.completion_tokens,
-            };
-            front.metrics().replied(&measured);
-            front.samples().replied(&measured);
-            traces::replied(&measured, reply.notes.finish_reason);
-            let text = pieces.complete(&reply.text);
-            let details = ReplyDetails {
-                receipt: reply.receipt,
-                tokens: reply.tokens,
-                text,
-                trail: reply.trail,
-                adapter: "claimed".into(),
-                device,
-                payment: None,
-                checked: None,
-            };
-            Ok(Made { details, notes: reply.notes, spoken: None })
+            let named = AskedModel { api, model: &asked.model, found, payment: "session" };
+            front.make(named, &request.settings, pieces, |wanted, tell| {
+                runtime.block_on(provider.chat_while(&request, wanted, tell))
+            })
         })
         .await
     }

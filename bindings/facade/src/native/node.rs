@@ -117,9 +117,10 @@ impl NodeClient {
     /// # Errors
     /// `node.…`.
     pub async fn who_reads(&self) -> Result<String, LazaiError> {
-        Ok(match self.0.who_reads().await? {
-            Reader::AttestedEnclave(attested) => format!("{}: {attested}", Reader::AttestedEnclave(attested.clone())),
-            reader => reader.to_string(),
+        let reader = self.0.who_reads().await?;
+        Ok(match &reader {
+            Reader::AttestedEnclave(attested) => format!("{reader}: {attested}"),
+            _ => reader.to_string(),
         })
     }
 

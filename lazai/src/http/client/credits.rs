@@ -6,7 +6,6 @@ use super::{HttpNode, Sealing, agent_like, failed};
 use crate::credits::{CreditDelivery, CreditNode, CreditOrder, CreditRequest, SignedCreditTerms};
 use crate::node::{ChatReply, NodeError, NodeFuture};
 use crate::wire::credits;
-use crate::wire::talk::ReplyReader;
 
 impl HttpNode {
     /// The same node as a stranger knows it, over connections of its own, sealed: nothing that was sent before has its connection, its TLS session
@@ -22,16 +21,7 @@ impl HttpNode {
         on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<ChatReply, NodeError> {
         let (name, header, body) = credits::chat(request);
-        let mut answer = self.apart().accepted("/v1/chat/completions", Some((name, header)), body).await?;
-        let mut reader = ReplyReader::default();
-        while !reader.is_done() {
-            let bytes = answer.next().await?;
-            if bytes.is_empty() {
-                break;
-            }
-            reader.push(bytes)?.iter().for_each(|piece| on_text(piece));
-        }
-        reader.finish()
+        self.apart().accepted("/v1/chat/completions", Some((name, header)), body).await?.reply(on_text).await
     }
 
     async fn told_terms(&self, model: &str) -> Result<Vec<SignedCreditTerms>, NodeError> {

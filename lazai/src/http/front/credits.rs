@@ -1,20 +1,15 @@
 //! Credits at a node's server: orders of them, and replies that they pay for.
 
-use std::time::Instant;
-
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use tokio::runtime::Handle;
 
+use super::made::AskedModel;
 use super::{Front, on_a_thread_that_may_block, refusal, signed};
 use crate::credits::{Credit, CreditOrder, CreditRequest};
-use crate::http::operations::metrics::Measured;
 use crate::http::reply::{Api, Made, Pieces};
-use crate::http::traces;
-use crate::node::NodeError;
 use crate::wire::openai::{ApiError, CompletionRequest};
-use crate::wire::payment::ReplyDetails;
 use crate::wire::talk::model_id;
 
 /// `POST /v1/lazai/credits`: orders credits, or collects those of an order that is paid.
@@ -40,56 +35,17 @@ impl Front {
         api: Api,
         credit: Credit,
         asked: CompletionRequest,
-        mut pieces: Pieces,
+        pieces: Pieces,
     ) -> Result<Made, ApiError> {
         let (model, messages, settings) = (asked.model, asked.messages, asked.settings);
         let request = CreditRequest { credit, messages, settings };
         let (front, provider) = (self.clone(), self.0.provider.clone());
         on_a_thread_that_may_block(move |runtime| {
             let of = runtime.block_on(provider.version_of(&request.credit)).map_err(|e| refusal(&e))?;
-            let found = model_id(of.0, of.1);
-            traces::of(api.operation(), &found);
-            traces::asked(&request.settings);
-            if !model.is_empty() && found != model {
-                let message = format!("model {model:?} is asked for, the credit is of {found:?}");
-                return Err(ApiError {
-                    parameter: Some("model".into()),
-                    ..ApiError::new(400, "request.model", message)
-                });
-            }
-            let wanted = pieces.are_wanted();
-            let (begun, mut first) = (Instant::now(), None);
-            let mut tell = |text: &str| {
-                first.get_or_insert_with(|| begun.elapsed());
-                pieces.text(text);
-            };
-            let reply = runtime.block_on(provider.chat_by_credit_while(&request, &wanted, &mut tell));
-            if let Err(NodeError::Left) = &reply {
-                front.metrics().left();
-            }
-            let reply = reply.map_err(|e| refusal(&e))?;
-            let (whole, counted) = (begun.elapsed(), &reply.receipt.receipt);
-            let measured = Measured {
-                first,
-                whole,
-                prompt_tokens: counted.prompt_tokens,
-                completion_tokens: counted.completion_tokens,
-            };
-            front.metrics().replied(&measured);
-            front.samples().replied(&measured);
-            traces::replied(&measured, reply.notes.finish_reason);
-            let text = pieces.complete(&reply.text);
-            let details = ReplyDetails {
-                receipt: reply.receipt,
-                tokens: reply.tokens,
-                text,
-                trail: reply.trail,
-                adapter: "claimed".into(),
-                device: provider.about().device.clone(),
-                payment: None,
-                checked: None,
-            };
-            Ok(Made { details, notes: reply.notes, spoken: None })
+            let named = AskedModel { api, model: &model, found: Some(model_id(of.0, of.1)), payment: "credit" };
+            front.make(named, &request.settings, pieces, |wanted, tell| {
+                runtime.block_on(provider.chat_by_credit_while(&request, wanted, tell))
+            })
         })
         .await
     }
